@@ -1,0 +1,341 @@
+/*
+ * The public face of the engine: everything an embedder (the Node binding, a C
+ * test) may use. Plain C on a uv_loop_t; nothing here knows JavaScript.
+ *
+ * Threads: a manager belongs to the thread that runs its loop. Every function
+ * must be called from that thread; any number of managers may live in any
+ * number of threads.
+ *
+ * Errors: functions return 0 or a negative UV_E* code. Those that take a
+ * pm_error_t fill it on failure with a stable code and a message.
+ *
+ * Callbacks never run inside a call of the embedder: everything that an API
+ * call causes is delivered from a later turn of the loop. A callback may call
+ * any function of this header on any process, the one concerned included.
+ *
+ * The host must ignore SIGPIPE (Node does) and must not ignore or block
+ * SIGCHLD, or exit statuses are lost (they are then reported as unknown).
+ */
+#ifndef PM_H
+#define PM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Bytes with a length, not terminated. base == NULL means "not given". */
+typedef struct pm_str {
+  const char *base;
+  size_t len;
+} pm_str_t;
+
+typedef enum { PM_STDOUT, PM_STDERR, PM_STREAM_COUNT } pm_stream_t;
+
+/* Values of the option "encoding" and "stdin". */
+typedef enum { PM_ENCODING_UTF8, PM_ENCODING_LATIN1, PM_ENCODING_BUFFER } pm_encoding_t;
+typedef enum { PM_STDIN_PIPE, PM_STDIN_IGNORE } pm_stdin_t;
+
+/* ---- errors ------------------------------------------------------------ */
+
+/* What went wrong, in words and in stable codes. Owns no memory: code, syscall
+ * and field point to strings that live as long as the program. */
+typedef struct pm_error {
+  int err;             /* negative UV_E*; 0 when there is no error */
+  const char *code;    /* "ENOENT" or one of ours, "ERR_…"; what callers match on */
+  const char *syscall; /* the step that failed, "execve"; NULL if none */
+  const char *kind;    /* "TypeError", "RangeError" or "Error": the class JavaScript throws */
+  char path[1024];     /* the file it was about, cut if longer; "" if none */
+  char message[1024];  /* a sentence for people */
+} pm_error_t;
+
+/* ---- options ----------------------------------------------------------- */
+
+/* Times in ms, sizes in bytes. The order is that of pm_option_table. */
+typedef enum {
+  PM_OPT_MAX_PROCESSES,
+  PM_OPT_MAX_ENDED,
+  PM_OPT_MONITOR_INTERVAL,
+  PM_OPT_MAX_LOG_LINES,
+  PM_OPT_MAX_LOG_BYTES,
+  PM_OPT_STOP_TIMEOUT,
+  PM_OPT_MAX_RESTARTS,
+  PM_OPT_RESTART_DELAY,
+  PM_OPT_RESTART_FACTOR,
+  PM_OPT_MAX_RESTART_DELAY,
+  PM_OPT_RESTART_JITTER,
+  PM_OPT_STABLE_AFTER,
+  PM_OPT_STDIN_HIGH_WATER_MARK,
+  PM_OPT_MAX_STDIN_BYTES,
+  PM_OPT_AUTO_RESTART,
+  PM_OPT_PRIVATE_WORKING_DIR,
+  PM_OPT_STDIN,
+  PM_OPT_ENCODING,
+  PM_OPT_COUNT
+} pm_option_index_t;
+
+typedef enum { PM_OPTION_INTEGER, PM_OPTION_NUMBER, PM_OPTION_BOOLEAN, PM_OPTION_CHOICE } pm_option_type_t;
+
+typedef struct pm_option {
+  const char *name; /* as in JavaScript: "maxLogLines" */
+  pm_option_type_t type;
+  double min, max;            /* of numbers; max may be INFINITY */
+  double initial;             /* the default */
+  const char *const *choices; /* of a choice, NULL-terminated; the value is its index */
+  bool per_process;           /* may also be given for one process */
+} pm_option_t;
+
+extern const pm_option_t pm_option_table[PM_OPT_COUNT];
+
+typedef struct pm_options {
+  double value[PM_OPT_COUNT];
+} pm_options_t;
+
+/* Fills o with the defaults. */
+void pm_options_init(pm_options_t *o);
+
+/* Sets one option from a number (booleans: 0 or 1). where is "options" or
+ * "config", for the message. UV_EINVAL and *error when v is no integer where
+ * one is wanted, NaN, or out of range. */
+int pm_options_set_number(pm_options_t *o, pm_option_index_t i, double v, const char *where, pm_error_t *error);
+
+/* Sets a choice from its name. UV_EINVAL and *error for any other word. */
+int pm_options_set_choice(pm_options_t *o, pm_option_index_t i, pm_str_t word, const char *where, pm_error_t *error);
+
+/* ---- what to start ------------------------------------------------------ */
+
+typedef struct pm_env_var {
+  pm_str_t name;
+  pm_str_t value; /* base == NULL: the variable is taken away */
+} pm_env_var_t;
+
+typedef enum {
+  PM_INHERIT_ALL,
+  PM_INHERIT_NONE,
+  PM_INHERIT_SAFE, /* the list that the MCP SDKs inherit: HOME LOGNAME PATH SHELL TERM USER */
+  PM_INHERIT_NAMES /* those in inherit_names */
+} pm_inherit_t;
+
+/* Everything is copied by pm_process_spawn. */
+typedef struct pm_config {
+  pm_str_t id;      /* not given: the manager makes "proc_1000", "proc_1001", … */
+  pm_str_t command; /* a path if it has a '/', else looked up in the child's own PATH */
+  const pm_str_t *args;
+  size_t arg_count;
+  pm_str_t working_dir; /* not given: the host's */
+  const pm_env_var_t *host_env;
+  size_t host_env_count;
+  const pm_env_var_t *env; /* merged over what is inherited of host_env */
+  size_t env_count;
+  pm_inherit_t inherit;
+  const pm_str_t *inherit_names;
+  size_t inherit_name_count;
+  const pm_str_t *allow_unsafe_env; /* names in env that may inject code after all */
+  size_t allow_unsafe_env_count;
+  pm_options_t options; /* the manager's, with the process's own set over them */
+} pm_config_t;
+
+/* ---- events ------------------------------------------------------------- */
+
+typedef enum {
+  PM_EVENT_SPAWN,   /* pid, restarts */
+  PM_EVENT_EXIT,    /* code, signal, pid, uptime, restarts, unsent; once per start, after its last output */
+  PM_EVENT_ERROR,   /* error: could not be started, gave up, stdin lost */
+  PM_EVENT_RESTART, /* pid, restarts: it runs again */
+  PM_EVENT_BACKOFF, /* delay, restarts: a restart is due in delay ms */
+  PM_EVENT_STOP,    /* code, signal, stop: what was asked to stop has stopped, or cannot be */
+  PM_EVENT_DRAIN,   /* stdin takes more */
+  PM_EVENT_LIMIT    /* limit, value: a limit was reached */
+} pm_event_kind_t;
+
+enum { PM_MAX_SURVIVORS = 16 };
+
+/* How a stop went. */
+typedef struct pm_stop_report {
+  bool gone;          /* nothing of what the command started is left */
+  const char *step;   /* what ended it: "none" (nothing ran), "SIGTERM", "SIGKILL" */
+  double duration;    /* ms since the stop began */
+  int survivor_count; /* how many are left; at most PM_MAX_SURVIVORS are listed */
+  int survivors[PM_MAX_SURVIVORS];
+} pm_stop_report_t;
+
+typedef struct pm_event {
+  pm_event_kind_t kind;
+  pm_str_t id; /* of the process; not given for a limit of the manager */
+  int pid;
+  uint64_t restarts;
+  int code;           /* exit code, -1 when none is known */
+  const char *signal; /* "SIGKILL"; NULL when it was none */
+  double uptime;      /* seconds */
+  double delay;       /* ms */
+  uint64_t unsent;    /* bytes of stdin that never reached the command */
+  const char *limit;  /* the option's name: "maxRestarts" */
+  double value;       /* of the limit */
+  const pm_error_t *error;
+  const pm_stop_report_t *stop;
+} pm_event_t;
+
+typedef struct pm_manager pm_manager_t;
+
+/* How the engine calls out. Pointers are valid during the call only. */
+typedef struct pm_callbacks {
+  void (*on_event)(pm_manager_t *m, const pm_event_t *event);
+
+  /* A chunk as it was read, only for streams in the mask of
+   * pm_manager_listen. For PM_ENCODING_UTF8 a chunk never ends inside a
+   * character that its bytes so far could still complete; other invalid bytes
+   * are passed on as they are. */
+  void (*on_output)(pm_manager_t *m, pm_str_t id, pm_stream_t stream, pm_str_t bytes, pm_encoding_t encoding);
+
+  /* Finished lines, without their "\n" or "\r\n", in a batch per read. */
+  void (*on_lines)(pm_manager_t *m, pm_str_t id, pm_stream_t stream, const pm_str_t *lines, size_t count,
+                   pm_encoding_t encoding);
+
+  /* true when the first process comes alive, false when the last has ended and
+   * nothing of it is open. An embedder keeps the manager while it is true. */
+  void (*on_active)(pm_manager_t *m, bool active);
+} pm_callbacks_t;
+
+/* ---- the manager -------------------------------------------------------- */
+
+typedef struct pm_manager_config {
+  pm_options_t options;
+  const pm_str_t *allowed_commands; /* NULL: any; else config.command must be one of them, to the letter */
+  size_t allowed_command_count;
+} pm_manager_config_t;
+
+/* Makes a manager on loop. The callback table is copied; data is the
+ * embedder's own, see pm_manager_data. UV_ENOMEM, or an error of the loop's. */
+int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_callbacks_t *callbacks, void *data,
+                   pm_manager_t **out);
+
+void *pm_manager_data(const pm_manager_t *m);
+
+/* "clone" (Linux, constant time) or "uv_spawn" (portable). */
+const char *pm_manager_backend(const pm_manager_t *m);
+
+/* No more processes: pm_process_spawn and restarts answer UV_ECANCELED from now on. */
+void pm_manager_refuse_new(pm_manager_t *m);
+
+typedef void (*pm_closed_cb)(void *arg);
+
+/* Ends everything at once with SIGKILL, reaps it, closes every handle and
+ * frees m; then calls cb. No other callback runs after this call; stops and
+ * restarts under way are answered (false) from within it. What cannot be killed
+ * is given up after two seconds. Needs the loop to run. Calling it again is an
+ * error. */
+void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg);
+
+/* For the host's own end, when the loop will not run again: SIGKILL to
+ * everything managed and removal of private working directories, done when it
+ * returns. Idempotent; sends nothing back. */
+void pm_manager_kill_all(pm_manager_t *m);
+
+/* Whether living processes keep the loop alive (they do at first). */
+void pm_manager_ref(pm_manager_t *m);
+void pm_manager_unref(pm_manager_t *m);
+
+/* What somebody listens to; nothing else is handed out. */
+enum {
+  PM_LISTEN_STDOUT = 1 << 0,
+  PM_LISTEN_STDERR = 1 << 1,
+  PM_LISTEN_LINES = 1 << 2,
+};
+void pm_manager_listen(pm_manager_t *m, unsigned mask);
+
+/* ---- processes ---------------------------------------------------------- */
+
+/* Starts a process. 0: *id is its id, valid until the process is removed or
+ * the next call. That the command could not be executed is no error here: it
+ * is reported by PM_EVENT_ERROR. Else a negative code and *error: UV_EINVAL
+ * (bad config), UV_EEXIST (the id is in use), UV_EAGAIN (maxProcesses),
+ * UV_EPERM (command or variable not allowed), UV_ECANCELED (manager closed),
+ * UV_ENOMEM. */
+int pm_process_spawn(pm_manager_t *m, const pm_config_t *config, pm_str_t *id, pm_error_t *error);
+
+/* Called exactly once for each accepted call, from the loop or from
+ * pm_manager_close. */
+typedef void (*pm_done_cb)(void *arg, bool result);
+
+/* Ends a process and all that it started: SIGTERM, after timeout ms SIGKILL
+ * (0: SIGKILL at once; INFINITY: never; negative: the process's own
+ * stopTimeout). cb gets true when nothing is left, also when it had ended
+ * before, false when something cannot be killed. A second stop joins the
+ * first; if it allows less time, the deadline moves forward.
+ * UV_ENOENT: unknown id, cb is not called. */
+int pm_process_stop(pm_manager_t *m, pm_str_t id, double timeout, pm_done_cb cb, void *arg);
+
+/* Stops if need be, then starts again with the same config under the same id;
+ * a wait for a restart is cut short. cb gets true when it runs again.
+ * UV_ENOENT: unknown id. UV_EAGAIN, *error: the process limit.
+ * UV_ECANCELED, *error: manager closed. */
+int pm_process_restart(pm_manager_t *m, pm_str_t id, pm_done_cb cb, void *arg, pm_error_t *error);
+
+typedef struct pm_status {
+  pm_str_t id;
+  pm_str_t command;
+  int pid;            /* of the command, 0 when none */
+  const char *status; /* "running", "stopped", "error" */
+  const char *state;  /* "starting", "running", "stopping", "backoff", "exited", "failed" */
+  double uptime;      /* seconds since the present start, 0 when not running */
+  double cpu;         /* percent of one core */
+  double memory;      /* resident, MB of 2^20 bytes */
+  uint64_t restarts;  /* never goes down */
+  int exit_code;      /* of the last end, -1 when none */
+  const char *exit_signal;
+  const pm_error_t *error; /* why it is in error, or the last failure; NULL if none. Valid until the next call */
+} pm_status_t;
+
+/* Reads a fresh sample of cpu and memory when the last is older than a second.
+ * UV_ENOENT: unknown id. */
+int pm_process_status(pm_manager_t *m, pm_str_t id, pm_status_t *out);
+
+/* Calls each for every process, in the order of spawning. */
+void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t *status), void *arg);
+
+/* Calls each for the last `lines` log lines of a stream, oldest first. The
+ * bytes are valid during the call. UV_ENOENT: unknown id. */
+int pm_process_logs(pm_manager_t *m, pm_str_t id, pm_stream_t stream, size_t lines,
+                    void (*each)(void *arg, pm_str_t line), void *arg);
+
+/* Queues bytes for stdin (copied). *ready is false when the caller should wait
+ * for PM_EVENT_DRAIN. UV_ENOENT: unknown id; UV_EPIPE, *error: stdin is closed
+ * or nothing runs; UV_ENOBUFS, *error: maxStdinBytes would be passed and
+ * nothing of data was taken. */
+int pm_process_write(pm_manager_t *m, pm_str_t id, pm_str_t data, bool *ready, pm_error_t *error);
+
+/* Closes stdin once what is queued has been written. *closed: it is closed
+ * already. UV_ENOENT: unknown id. */
+int pm_process_close_stdin(pm_manager_t *m, pm_str_t id, bool *closed);
+
+/* Forgets an ended process. UV_ENOENT: unknown id; UV_EBUSY: it lives. */
+int pm_process_remove(pm_manager_t *m, pm_str_t id);
+
+/* ---- metrics of any process --------------------------------------------- */
+
+typedef struct pm_sampler pm_sampler_t;
+
+/* NULL when out of memory. */
+pm_sampler_t *pm_sampler_new(void);
+void pm_sampler_free(pm_sampler_t *s);
+
+/* cpu in percent of one core since this sampler's last look at pid (at first:
+ * since the process started), memory in MB of 2^20 bytes. UV_ESRCH: no such
+ * process (both are 0 then). */
+int pm_sampler_read(pm_sampler_t *s, int pid, double *cpu, double *memory);
+
+/* ---- the running libuv --------------------------------------------------- */
+
+/* 0 if the libuv that is running has handles no larger than those this was
+ * compiled with; else UV_ENOTSUP: using it would overwrite memory. */
+int pm_check_libuv(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PM_H */

@@ -1,0 +1,76 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../csrc/core/cpu_window.h"
+
+#define MS     UINT64_C(1000000)
+#define SECOND (1000 * MS)
+
+static void test_whole_life_then_since_the_last_look(void **state) {
+  pm__cpu_window_t w;
+
+  (void)state;
+  pm__cpu_window_start(&w, 0, 10 * SECOND);
+  assert_true(w.percent == 0);
+  assert_true(pm__cpu_window_add(&w, 1 * SECOND, 14 * SECOND) == 25);
+  assert_true(pm__cpu_window_add(&w, 1 * SECOND, 16 * SECOND) == 0);
+  assert_true(pm__cpu_window_add(&w, 4 * SECOND, 17 * SECOND) == 300);
+}
+
+static void test_a_short_window_goes_on(void **state) {
+  pm__cpu_window_t w;
+
+  (void)state;
+  pm__cpu_window_start(&w, 5 * SECOND, 10 * SECOND);
+  assert_true(pm__cpu_window_add(&w, 6 * SECOND, 10 * SECOND) == 0);
+  assert_true(pm__cpu_window_add(&w, 6 * SECOND, 10 * SECOND + PM__CPU_WINDOW_MIN_NS - 1) == 0);
+  assert_true(pm__cpu_window_add(&w, 6 * SECOND, 14 * SECOND) == 25);
+  assert_true(pm__cpu_window_add(&w, 6 * SECOND + 4 * MS, 14 * SECOND + 5 * MS) == 25);
+  assert_true(pm__cpu_window_add(&w, 6 * SECOND + 5 * MS, 14 * SECOND + PM__CPU_WINDOW_MIN_NS) == 50);
+}
+
+static void test_cpu_time_that_went_down_counts_as_none(void **state) {
+  pm__cpu_window_t w;
+
+  (void)state;
+  pm__cpu_window_start(&w, 5 * SECOND, 10 * SECOND);
+  assert_true(pm__cpu_window_add(&w, 2 * SECOND, 11 * SECOND) == 0);
+  assert_true(pm__cpu_window_add(&w, 3 * SECOND, 13 * SECOND) == 50);
+}
+
+static void test_a_clock_that_went_back_begins_a_window(void **state) {
+  pm__cpu_window_t w;
+
+  (void)state;
+  pm__cpu_window_start(&w, 0, 10 * SECOND);
+  assert_true(pm__cpu_window_add(&w, 1 * SECOND, 12 * SECOND) == 50);
+  assert_true(pm__cpu_window_add(&w, 2 * SECOND, 3 * SECOND) == 50);
+  assert_true(pm__cpu_window_add(&w, 3 * SECOND, 4 * SECOND) == 100);
+}
+
+static void test_the_largest_numbers(void **state) {
+  pm__cpu_window_t w;
+  double percent;
+
+  (void)state;
+  pm__cpu_window_start(&w, 0, 0);
+  percent = pm__cpu_window_add(&w, UINT64_MAX, PM__CPU_WINDOW_MIN_NS);
+  assert_true(percent > 0 && percent < 1e20);
+  assert_true(pm__cpu_window_add(&w, 0, UINT64_MAX) == 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_whole_life_then_since_the_last_look),
+      cmocka_unit_test(test_a_short_window_goes_on),
+      cmocka_unit_test(test_cpu_time_that_went_down_counts_as_none),
+      cmocka_unit_test(test_a_clock_that_went_back_begins_a_window),
+      cmocka_unit_test(test_the_largest_numbers),
+  };
+
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
