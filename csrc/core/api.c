@@ -1,0 +1,206 @@
+/* The calls of pm.h that concern one process, found by its id. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "error.h"
+#include "events.h"
+#include "input.h"
+#include "internal.h"
+#include "monitor.h"
+#include "process.h"
+#include "run.h"
+#include "signal_name.h"
+#include "table.h"
+
+/* ---- spawning -------------------------------------------------------------------- */
+
+static int check_room(pm_manager_t *m, pm_error_t *error) {
+  double limit = m->options.value[PM_OPT_MAX_PROCESSES];
+  if (m->refuses) return pm__error_set(error, UV_ECANCELED, "ERR_MANAGER_CLOSED", "Error", "The manager is closed");
+  if ((double)m->live < limit) return 0;
+  if (pm__events_reserve(m, PM__EVENTS_PER_CALL) == 0) {
+    pm__queued_t *entry = pm__events_add(m, NULL, PM_EVENT_LIMIT);
+    entry->event.limit = pm_option_table[PM_OPT_MAX_PROCESSES].name;
+    entry->event.value = limit;
+    pm__events_schedule(m);
+  }
+  return pm__error_set(error, UV_EAGAIN, "ERR_PROCESS_LIMIT", "Error", "Process limit (%.0f) exceeded", limit);
+}
+
+/* Ids given by hand may look like ours. */
+static pm_str_t make_id(pm_manager_t *m, char *buffer, size_t size) {
+  pm_str_t id;
+  do {
+    int n = snprintf(buffer, size, "proc_%llu", (unsigned long long)m->next_id++);
+    id = (pm_str_t){buffer, (size_t)n};
+  } while (pm__table_find(m, id));
+  return id;
+}
+
+/* An ended process gives its id to a new one. */
+static int free_id(pm_manager_t *m, pm_str_t id, pm_error_t *error) {
+  pm__process_t *old = pm__table_find(m, id);
+  char quoted[128];
+  if (!old) return 0;
+  if (!pm__process_is_live(old)) {
+    pm__process_forget(old);
+    return 0;
+  }
+  return pm__error_set(error, UV_EEXIST, "ERR_ID_IN_USE", "Error", "config.id %s is in use by a process that is alive",
+                       pm__error_quote(quoted, sizeof(quoted), id));
+}
+
+int pm_process_spawn(pm_manager_t *m, const pm_config_t *config, pm_str_t *id, pm_error_t *error) {
+  char made[32];
+  pm__command_t command;
+  pm__process_t *p;
+  int r = pm__command_build(&command, config, m->allowed_commands, m->allowed_command_count, &m->recent_env, error);
+  if (r != 0) return r;
+  r = check_room(m, error);
+  if (r != 0) goto free_command;
+  r = pm__events_reserve(m, PM__EVENTS_PER_CALL);
+  if (r != 0) {
+    pm__error_no_memory(error);
+    goto free_command;
+  }
+  pm_str_t wanted = config->id.base ? config->id : make_id(m, made, sizeof(made));
+  r = free_id(m, wanted, error);
+  if (r != 0) goto free_command;
+  r = pm__process_new(m, wanted, &command, &config->options, &p);
+  if (r != 0) return pm__error_no_memory(error);
+
+  *id = p->id;
+  pm__process_handle(p, PM__START);
+  pm__events_schedule(m);
+  pm__manager_update_active(m);
+  return 0;
+
+free_command:
+  pm__command_free(&command);
+  return r;
+}
+
+/* ---- ending and starting again ------------------------------------------------------ */
+
+static pm__waiter_t *new_waiter(pm_done_cb cb, void *arg) {
+  pm__waiter_t *w = pm__malloc(sizeof(*w));
+  if (w) *w = (pm__waiter_t){.cb = cb, .arg = arg};
+  return w;
+}
+
+static void add_waiter(pm__waiter_t **list, pm__waiter_t *w) {
+  while (*list)
+    list = &(*list)->next;
+  *list = w;
+}
+
+/* What an API call queued goes out by the loop. */
+static void hand_over(pm_manager_t *m) {
+  pm__events_schedule(m);
+  pm__manager_update_active(m);
+}
+
+int pm_process_stop(pm_manager_t *m, pm_str_t id, double timeout, pm_done_cb cb, void *arg) {
+  pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  pm__waiter_t *w = new_waiter(cb, arg);
+  if (!w || pm__events_reserve(m, PM__EVENTS_PER_CALL) != 0) {
+    pm__free(w);
+    return UV_ENOMEM;
+  }
+  add_waiter(&p->stop_waiters, w);
+  p->wanted_timeout = timeout < 0 ? p->options.value[PM_OPT_STOP_TIMEOUT] : timeout;
+  pm__process_handle(p, PM__STOP);
+  hand_over(m);
+  return 0;
+}
+
+int pm_process_restart(pm_manager_t *m, pm_str_t id, pm_done_cb cb, void *arg, pm_error_t *error) {
+  pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  int r = pm__process_is_live(p) && !m->refuses ? 0 : check_room(m, error);
+  if (r != 0) return r;
+  pm__waiter_t *w = new_waiter(cb, arg);
+  if (!w || pm__events_reserve(m, PM__EVENTS_PER_CALL) != 0) {
+    pm__free(w);
+    return pm__error_no_memory(error);
+  }
+  add_waiter(&p->restart_waiters, w);
+  pm__process_handle(p, PM__RESTART);
+  hand_over(m);
+  return 0;
+}
+
+int pm_process_remove(pm_manager_t *m, pm_str_t id) {
+  pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  if (pm__process_is_live(p)) return UV_EBUSY;
+  pm__process_forget(p);
+  return 0;
+}
+
+/* ---- looking --------------------------------------------------------------------------- */
+
+static void fill_status(const pm__process_t *p, pm_status_t *out) {
+  const pm__run_t *run = p->run;
+  bool alive = run && !run->ended_at;
+  *out = (pm_status_t){
+      .id = p->id,
+      .command = {p->command.name, strlen(p->command.name)},
+      .pid = alive ? run->child.pid : 0,
+      .status = pm__process_status_name(p),
+      .state = pm__process_state_name(p),
+      .uptime = alive ? pm__run_uptime(run) : 0,
+      .cpu = alive ? run->cpu.percent : 0,
+      .memory = alive ? run->memory / (1024 * 1024) : 0,
+      .restarts = p->restarts,
+      .exit_code = p->last_exit.code,
+      .exit_signal = pm__signal_name(p->last_exit.signum),
+      .error = p->fault ? &p->fault->error : NULL,
+  };
+}
+
+int pm_process_status(pm_manager_t *m, pm_str_t id, pm_status_t *out) {
+  const pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  if (p->run) pm__monitor_refresh(p->run);
+  fill_status(p, out);
+  return 0;
+}
+
+void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t *status), void *arg) {
+  for (const pm__process_t *p = m->first; p; p = p->next) {
+    pm_status_t status;
+    fill_status(p, &status);
+    each(arg, &status);
+  }
+}
+
+int pm_process_logs(pm_manager_t *m, pm_str_t id, pm_stream_t stream, size_t lines,
+                    void (*each)(void *arg, pm_str_t line), void *arg) {
+  const pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  return pm__log_ring_tail(&p->logs[stream], lines, each, arg);
+}
+
+/* ---- stdin -------------------------------------------------------------------------------- */
+
+int pm_process_write(pm_manager_t *m, pm_str_t id, pm_str_t data, bool *ready, pm_error_t *error) {
+  pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  if (!p->run || p->run->over)
+    return pm__error_set(error, UV_EPIPE, "ERR_STDIN_CLOSED", "Error", "The process does not run: stdin is closed");
+  if (pm__events_reserve(m, PM__EVENTS_PER_CALL) != 0) return pm__error_no_memory(error);
+  int r = pm__input_write(&p->run->input, data, ready, error);
+  hand_over(m);
+  return r;
+}
+
+int pm_process_close_stdin(pm_manager_t *m, pm_str_t id, bool *closed) {
+  pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  *closed = !p->run || p->run->over || pm__input_end(&p->run->input);
+  return 0;
+}

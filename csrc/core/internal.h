@@ -1,0 +1,203 @@
+/*
+ * The engine's own structures and who owns what:
+ *
+ *   manager ─owns→ processes (records, by id) ─owns→ the present run, the logs
+ *
+ * A run is one start of a command: its watch, its pipes, its sample of metrics.
+ * Memory that holds libuv handles is freed only from their close callbacks, so
+ * nothing that a callback of the embedder does can free what is in use further
+ * up the stack. A process is counted by references: one for being known to the
+ * manager, one for its timer, one for each run and each queued event.
+ */
+#ifndef PM_CORE_INTERNAL_H
+#define PM_CORE_INTERNAL_H
+
+#include "../platform/metrics.h"
+#include "../platform/spawn.h"
+#include "../platform/stream.h"
+#include "../pm.h"
+#include "command.h"
+#include "cpu_window.h"
+#include "log_ring.h"
+
+typedef struct pm__process pm__process_t;
+typedef struct pm__run pm__run_t;
+
+/* ---- one stream of output ------------------------------------------------ */
+
+typedef struct pm__output {
+  pm__pipe_t pipe;
+  pm__run_t *run;
+  pm_stream_t stream;
+  unsigned carried; /* bytes of a character that the last chunk cut */
+  char carry[4];
+} pm__output_t;
+
+/* ---- stdin ---------------------------------------------------------------- */
+
+typedef struct pm__chunk pm__chunk_t;
+
+typedef struct pm__input {
+  pm__pipe_t pipe;
+  pm__run_t *run;
+  pm__chunk_t *first, *last;
+  size_t queued;
+  uint64_t unsent;   /* bytes given up */
+  bool end_pending;  /* close when the queue is empty */
+  bool drain_wanted; /* a write was answered with "wait" */
+} pm__input_t;
+
+/* ---- one start of a command ------------------------------------------------ */
+
+struct pm__run {
+  pm__process_t *process;
+  pm__run_t *prev, *next; /* all of the manager's */
+  pm__child_t child;
+  bool watched; /* the child's watch is open */
+  pm__output_t output[PM_STREAM_COUNT];
+  pm__input_t input;
+  unsigned open; /* handles that are not closed yet */
+  bool over;     /* its exit has been queued: later output is logged only */
+
+  pm__metrics_source_t metrics;
+  pm__cpu_window_t cpu;
+  double memory;       /* bytes */
+  uint64_t sampled_at; /* uv_hrtime of the last sample; 0: none */
+  uint64_t started_at; /* uv_hrtime */
+  uint64_t ended_at;   /* uv_hrtime; 0: it runs */
+};
+
+/* ---- a process -------------------------------------------------------------- */
+
+typedef enum {
+  PM__NEW,
+  PM__STARTING,
+  PM__RUNNING,
+  PM__STOPPING, /* somebody asked for its end */
+  PM__SWEEPING, /* it ended by itself; what it left behind is being ended */
+  PM__BACKOFF,
+  PM__EXITED,
+  PM__FAILED,
+  PM__STATE_COUNT
+} pm__state_t;
+
+/* Somebody waiting for a stop or a restart. */
+typedef struct pm__waiter {
+  struct pm__waiter *next;
+  pm_done_cb cb;
+  void *arg;
+} pm__waiter_t;
+
+/* An error that an event and a status share. */
+typedef struct pm__fault {
+  unsigned refs;
+  pm_error_t error;
+} pm__fault_t;
+
+/* A walk down the ladder of signals: see stop.c. */
+typedef struct pm__ladder {
+  unsigned step;
+  double timeout;    /* ms between SIGTERM and SIGKILL */
+  uint64_t began;    /* uv_now */
+  double deadline;   /* uv_now of the next step; INFINITY: none */
+  unsigned interval; /* ms between looks for what is left of the group */
+  bool reported;     /* it has been said that it cannot be killed */
+} pm__ladder_t;
+
+struct pm__process {
+  pm_manager_t *manager;
+  unsigned refs;
+  pm__process_t *prev, *next;             /* in the order of spawning */
+  pm__process_t *ended_prev, *ended_next; /* in the order of ending */
+  pm__process_t *hash_next;
+  pm_str_t id; /* owned */
+  uint32_t hash;
+  bool known; /* in the manager's table */
+
+  pm__command_t command;
+  pm_options_t options;
+  char *private_dir; /* of this life, NULL if none */
+
+  pm__state_t state;
+  uv_timer_t timer; /* the one deadline of the present state */
+  pm__run_t *run;   /* the present start; after its end until its pipes close */
+  pm__ladder_t ladder;
+  double wanted_timeout; /* of the stop request being handled */
+  bool restart_pending;  /* start again once stopped */
+  bool starts_again;     /* the start under way is not the first */
+  unsigned attempts;     /* restarts since it was last stable */
+  uint64_t restarts;     /* ever */
+  pm__exit_t last_exit;  /* code -1 and signum 0: none, or unknown */
+  pm__fault_t *fault;    /* the last failure; NULL if none */
+  pm__waiter_t *stop_waiters;
+  pm__waiter_t *restart_waiters;
+
+  pm__log_ring_t logs[PM_STREAM_COUNT];
+};
+
+/* ---- events on their way out -------------------------------------------------- */
+
+typedef struct pm__queued {
+  pm_event_t event;       /* its id, error and stop are filled in on delivery */
+  pm__process_t *process; /* referenced; NULL for the manager's own */
+  pm__fault_t *fault;     /* referenced; NULL if none */
+  pm_stop_report_t stop;
+  bool has_stop;
+  pm_done_cb done; /* instead of an event: somebody's answer */
+  void *done_arg;
+  bool done_result;
+} pm__queued_t;
+
+typedef struct pm__events {
+  pm__queued_t *ring;
+  size_t capacity, first, count;
+  bool delivering;
+} pm__events_t;
+
+/* ---- the manager ---------------------------------------------------------------- */
+
+struct pm_manager {
+  uv_loop_t *loop;
+  pm_options_t options;
+  pm_callbacks_t callbacks;
+  void *data;
+  pm_str_t *allowed_commands; /* owned; NULL: any */
+  size_t allowed_command_count;
+
+  pm__spawner_t spawner;
+  pm__env_block_t *recent_env;
+  char *read_buffer; /* one for all streams; NULL until the first start */
+
+  pm__process_t **buckets;
+  size_t bucket_count; /* a power of two, or 0 */
+  size_t known;
+  pm__process_t *first, *last;
+  pm__process_t *ended_first, *ended_last;
+  size_t live, ended;
+  uint64_t next_id;
+
+  pm__run_t *runs;
+  pm__events_t events;
+  uv_idle_t turn;     /* delivers what API calls queued */
+  uv_timer_t monitor; /* samples metrics; in pm_manager_close: gives up */
+  unsigned pending;   /* processes, runs, works and own handles not yet freed */
+  unsigned works;     /* removals of directories in the thread pool */
+  unsigned listening;
+  uint64_t random;
+  bool refd, refuses, closing, active;
+  pm_closed_cb on_closed;
+  void *on_closed_arg;
+};
+
+/* Something that pm_manager_close has to wait for begins, ends. The last to end
+ * while closing frees the manager. */
+void pm__manager_hold(pm_manager_t *m);
+void pm__manager_release(pm_manager_t *m);
+
+/* Tells the embedder when the manager became active or idle. */
+void pm__manager_update_active(pm_manager_t *m);
+
+/* Uniform in [0, 1). */
+double pm__manager_random(pm_manager_t *m);
+
+#endif /* PM_CORE_INTERNAL_H */

@@ -1,0 +1,194 @@
+/* The manager's own life: made, active or idle, closed. */
+#include <string.h>
+
+#include "alloc.h"
+#include "events.h"
+#include "internal.h"
+#include "private_dir.h"
+#include "process.h"
+#include "run.h"
+
+/* How long closing waits for commands that do not die of SIGKILL. */
+enum { CLOSE_PATIENCE = 2000 };
+
+int pm_check_libuv(void) {
+  static const struct {
+    uv_handle_type type;
+    size_t size;
+  } used[] = {{UV_POLL, sizeof(uv_poll_t)},
+              {UV_TIMER, sizeof(uv_timer_t)},
+              {UV_IDLE, sizeof(uv_idle_t)},
+              {UV_PROCESS, sizeof(uv_process_t)}};
+  for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++)
+    if (uv_handle_size(used[i].type) > used[i].size) return UV_ENOTSUP;
+  return uv_req_size(UV_WORK) > sizeof(uv_work_t) ? UV_ENOTSUP : 0;
+}
+
+static void free_manager(pm_manager_t *m) {
+  pm__spawner_close(&m->spawner);
+  pm__env_block_unref(m->recent_env);
+  for (size_t i = 0; i < m->allowed_command_count; i++)
+    pm__free((char *)m->allowed_commands[i].base);
+  pm__free(m->allowed_commands);
+  pm__free(m->read_buffer);
+  pm__free(m->buckets);
+  pm__free(m->events.ring);
+  pm__free(m);
+}
+
+static int copy_allowed(pm_manager_t *m, const pm_manager_config_t *config) {
+  if (!config->allowed_commands) return 0;
+  m->allowed_commands = pm__calloc(config->allowed_command_count + 1, sizeof(pm_str_t));
+  if (!m->allowed_commands) return UV_ENOMEM;
+  for (size_t i = 0; i < config->allowed_command_count; i++) {
+    pm_str_t from = config->allowed_commands[i];
+    char *copy = pm__malloc(from.len ? from.len : 1);
+    if (!copy) return UV_ENOMEM;
+    memcpy(copy, from.base, from.len);
+    m->allowed_commands[i] = (pm_str_t){copy, from.len};
+    m->allowed_command_count = i + 1;
+  }
+  return 0;
+}
+
+int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_callbacks_t *callbacks, void *data,
+                   pm_manager_t **out) {
+  pm_manager_t *m = pm__calloc(1, sizeof(*m));
+  if (!m) return UV_ENOMEM;
+  m->loop = loop;
+  m->options = config->options;
+  m->callbacks = *callbacks;
+  m->data = data;
+  m->next_id = 1000;
+  m->refd = true;
+  m->random = uv_hrtime() | 1;
+  pm__spawner_init(&m->spawner, loop);
+  int r = copy_allowed(m, config);
+  if (r == 0) r = pm__events_reserve(m, PM__EVENTS_PER_CALL);
+  if (r != 0) {
+    free_manager(m);
+    return r;
+  }
+  /* Neither can fail. The monitor alone never keeps a loop alive. */
+  uv_idle_init(loop, &m->turn);
+  uv_timer_init(loop, &m->monitor);
+  uv_unref((uv_handle_t *)&m->monitor);
+  m->turn.data = m->monitor.data = m;
+  m->pending = 2;
+  *out = m;
+  return 0;
+}
+
+void *pm_manager_data(const pm_manager_t *m) {
+  return m->data;
+}
+
+const char *pm_manager_backend(const pm_manager_t *m) {
+  return pm__spawner_backend(&m->spawner);
+}
+
+void pm_manager_refuse_new(pm_manager_t *m) {
+  m->refuses = true;
+}
+
+void pm_manager_listen(pm_manager_t *m, unsigned mask) {
+  m->listening = mask;
+}
+
+/* xorshift64*: good enough to spread restarts. */
+double pm__manager_random(pm_manager_t *m) {
+  m->random ^= m->random >> 12;
+  m->random ^= m->random << 25;
+  m->random ^= m->random >> 27;
+  return (double)((m->random * UINT64_C(2685821657736338717)) >> 11) / 9007199254740992.0;
+}
+
+void pm__manager_update_active(pm_manager_t *m) {
+  bool active = m->live > 0 || m->runs || m->works > 0 || m->events.count > 0;
+  if (active == m->active) return;
+  m->active = active;
+  m->callbacks.on_active(m, active);
+}
+
+static void set_ref(pm_manager_t *m, bool refd) {
+  void (*handle_ref)(uv_handle_t *) = refd ? uv_ref : uv_unref;
+  void (*run_ref)(pm__run_t *) = refd ? pm__run_ref : pm__run_unref;
+  m->refd = refd;
+  handle_ref((uv_handle_t *)&m->turn);
+  for (pm__process_t *p = m->first; p; p = p->next) {
+    handle_ref((uv_handle_t *)&p->timer);
+    if (p->run && !p->run->over) run_ref(p->run);
+  }
+}
+
+void pm_manager_ref(pm_manager_t *m) {
+  set_ref(m, true);
+}
+
+void pm_manager_unref(pm_manager_t *m) {
+  set_ref(m, false);
+}
+
+void pm_manager_kill_all(pm_manager_t *m) {
+  m->refuses = true;
+  for (pm__run_t *run = m->runs; run; run = run->next)
+    if (run->watched) pm__child_signal(&run->child, SIGKILL);
+  for (pm__process_t *p = m->first; p; p = p->next)
+    pm__private_dir_remove_now(p);
+}
+
+/* ---- closing ------------------------------------------------------------------- */
+
+static void finish_closing(pm_manager_t *m);
+
+void pm__manager_hold(pm_manager_t *m) {
+  m->pending++;
+}
+
+/* While closing the timer is the last to go. */
+void pm__manager_release(pm_manager_t *m) {
+  if (--m->pending == 1 && m->closing) finish_closing(m);
+  if (m->pending > 0) return;
+  pm_closed_cb cb = m->on_closed;
+  void *arg = m->on_closed_arg;
+  free_manager(m);
+  cb(arg);
+}
+
+static void on_own_closed(uv_handle_t *handle) {
+  pm__manager_release(handle->data);
+}
+
+/* The monitor's timer is the patience now; once nothing is left to wait for it
+ * is closed, at the latest when it fires. */
+static void finish_closing(pm_manager_t *m) {
+  if (!uv_is_closing((uv_handle_t *)&m->monitor)) uv_close((uv_handle_t *)&m->monitor, on_own_closed);
+}
+
+static void on_patience(uv_timer_t *timer) {
+  pm_manager_t *m = timer->data;
+  pm__run_t *next;
+  for (pm__run_t *run = m->runs; run; run = next) {
+    next = run->next;
+    pm__run_give_up(run);
+  }
+  finish_closing(m);
+}
+
+void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg) {
+  m->on_closed = cb;
+  m->on_closed_arg = arg;
+  pm_manager_kill_all(m);
+  m->closing = true;
+  pm__events_discard(m);
+  while (m->first) {
+    pm__process_t *p = m->first;
+    pm__events_answer(p, &p->stop_waiters, false);
+    pm__events_answer(p, &p->restart_waiters, false);
+    pm__process_forget(p);
+  }
+  uv_close((uv_handle_t *)&m->turn, on_own_closed);
+  uv_update_time(m->loop);
+  uv_ref((uv_handle_t *)&m->monitor);
+  uv_timer_start(&m->monitor, on_patience, CLOSE_PATIENCE, 0);
+}

@@ -1,0 +1,29 @@
+/*
+ * From a pipe to the log ring and to whoever listens: one read, one call out.
+ */
+#ifndef PM_CORE_OUTPUT_H
+#define PM_CORE_OUTPUT_H
+
+#include "internal.h"
+
+/* One read takes at most this much, and one turn of the loop one read of each
+ * stream: a command that floods cannot keep the loop to itself. In front there
+ * is room for the beginning of a character that the chunk before cut. */
+enum { PM__READ_SIZE = 64 * 1024, PM__READ_HEADROOM = 4, PM__READ_BUFFER_SIZE = PM__READ_SIZE + PM__READ_HEADROOM };
+
+/* Takes fd over and reads from it. If it cannot be watched it is closed. */
+void pm__output_open(pm__output_t *o, pm__run_t *run, pm_stream_t stream, int fd);
+
+/* The command has ended: reads what the pipe holds at this moment, but no more
+ * (a descendant may keep writing for ever); then the stream counts as ended. */
+void pm__output_finish(pm__output_t *o);
+
+/* From now on it keeps no loop alive. */
+void pm__output_linger(pm__output_t *o);
+
+void pm__output_close(pm__output_t *o);
+
+void pm__output_ref(pm__output_t *o);
+void pm__output_unref(pm__output_t *o);
+
+#endif /* PM_CORE_OUTPUT_H */

@@ -1,0 +1,365 @@
+#include "process.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "backoff.h"
+#include "error.h"
+#include "events.h"
+#include "private_dir.h"
+#include "run.h"
+#include "table.h"
+
+typedef void (*action_t)(pm__process_t *p);
+
+static void launch(pm__process_t *p);
+static void start_by_timer(pm__process_t *p);
+static void start_by_request(pm__process_t *p);
+static void enter_running(pm__process_t *p);
+static void enter_refused(pm__process_t *p);
+static void sweep(pm__process_t *p);
+static void decide(pm__process_t *p);
+static void begin_stop(pm__process_t *p);
+static void stop_sweeping(pm__process_t *p);
+static void join_stop(pm__process_t *p);
+static void await_group(pm__process_t *p);
+static void finish_stop(pm__process_t *p);
+static void cancel_restart(pm__process_t *p);
+static void answer_stopped(pm__process_t *p);
+static void stop_then_start(pm__process_t *p);
+static void start_after_stop(pm__process_t *p);
+static void start_after_sweep(pm__process_t *p);
+
+/* NULL: the input means nothing in that state. */
+static const action_t actions[PM__STATE_COUNT][PM__INPUT_COUNT] = {
+    [PM__NEW] = {[PM__START] = launch},
+    [PM__STARTING] = {[PM__LAUNCHED] = enter_running, [PM__REFUSED] = enter_refused},
+    [PM__RUNNING] = {[PM__ENDED] = sweep, [PM__STOP] = begin_stop, [PM__RESTART] = stop_then_start},
+    [PM__STOPPING] = {[PM__ENDED] = await_group,
+                      [PM__GONE] = finish_stop,
+                      [PM__STOP] = join_stop,
+                      [PM__RESTART] = start_after_stop,
+                      [PM__DEADLINE] = pm__ladder_continue},
+    [PM__SWEEPING] = {[PM__GONE] = decide,
+                      [PM__STOP] = stop_sweeping,
+                      [PM__RESTART] = start_after_sweep,
+                      [PM__DEADLINE] = pm__ladder_continue},
+    [PM__BACKOFF] = {[PM__STOP] = cancel_restart, [PM__RESTART] = start_by_request, [PM__DEADLINE] = start_by_timer},
+    [PM__EXITED] = {[PM__STOP] = answer_stopped, [PM__RESTART] = start_by_request},
+    [PM__FAILED] = {[PM__STOP] = answer_stopped, [PM__RESTART] = start_by_request},
+};
+
+/* What each state is called: the contract's status, and the finer state. */
+static const struct {
+  const char *status;
+  const char *state;
+  bool live;
+} names[PM__STATE_COUNT] = {
+    [PM__NEW] = {"stopped", "exited", false},       [PM__STARTING] = {"running", "starting", true},
+    [PM__RUNNING] = {"running", "running", true},   [PM__STOPPING] = {"stopped", "stopping", true},
+    [PM__SWEEPING] = {"stopped", "stopping", true}, [PM__BACKOFF] = {"stopped", "backoff", true},
+    [PM__EXITED] = {"stopped", "exited", false},    [PM__FAILED] = {"error", "failed", false},
+};
+
+void pm__process_handle(pm__process_t *p, pm__input_kind_t input) {
+  action_t action = actions[p->state][input];
+  if (action) action(p);
+}
+
+bool pm__process_is_live(const pm__process_t *p) {
+  return names[p->state].live;
+}
+
+/* A command that could not be started is in error while it waits for the next
+ * attempt, too. */
+const char *pm__process_status_name(const pm__process_t *p) {
+  if (p->state == PM__BACKOFF && p->fault) return names[PM__FAILED].status;
+  return names[p->state].status;
+}
+
+const char *pm__process_state_name(const pm__process_t *p) {
+  return names[p->state].state;
+}
+
+/* ---- being counted ---------------------------------------------------------- */
+
+/* The oldest ended record that nobody is about to hear of goes first. */
+static void limit_ended(pm_manager_t *m) {
+  while ((double)m->ended > m->options.value[PM_OPT_MAX_ENDED])
+    pm__process_forget(m->ended_first);
+}
+
+static void set_state(pm__process_t *p, pm__state_t state) {
+  pm_manager_t *m = p->manager;
+  bool was_live = pm__process_is_live(p);
+  bool was_ended = p->state == PM__EXITED || p->state == PM__FAILED;
+  p->state = state;
+  uv_timer_stop(&p->timer);
+  if (pm__process_is_live(p) && !was_live) m->live++;
+  if (!pm__process_is_live(p) && was_live) m->live--;
+  if (was_ended) pm__table_mark_live(m, p);
+  if (state == PM__EXITED || state == PM__FAILED) {
+    pm__private_dir_remove_later(p);
+    pm__table_mark_ended(m, p);
+    limit_ended(m);
+  }
+}
+
+static void on_timer(uv_timer_t *timer) {
+  pm__process_t *p = timer->data;
+  pm_manager_t *m = p->manager;
+  pm__events_deliver(m);
+  if (m->closing) return;
+  pm__process_handle(p, PM__DEADLINE);
+  pm__events_deliver(m);
+}
+
+/* The loop's clock stands still while JavaScript runs: it is set first, or a
+ * busy host would cut its own deadlines short. */
+void pm__process_arm(pm__process_t *p, double ms) {
+  if (isinf(ms)) {
+    uv_timer_stop(&p->timer);
+    return;
+  }
+  uv_update_time(p->manager->loop);
+  uv_timer_start(&p->timer, on_timer, (uint64_t)ceil(ms), 0);
+}
+
+/* ---- starting ---------------------------------------------------------------- */
+
+static void set_fault(pm__process_t *p, const pm_error_t *error) {
+  pm__fault_unref(p->fault);
+  p->fault = error ? pm__fault_new(error) : NULL;
+}
+
+static void launch(pm__process_t *p) {
+  pm_error_t error;
+  set_state(p, PM__STARTING);
+  set_fault(p, NULL);
+  int r = pm__run_start(p, &error);
+  if (r != 0) set_fault(p, &error);
+  pm__process_handle(p, r == 0 ? PM__LAUNCHED : PM__REFUSED);
+}
+
+static void start_again(pm__process_t *p) {
+  p->starts_again = true;
+  p->restart_pending = false;
+  p->restarts++;
+  launch(p);
+}
+
+static void start_by_timer(pm__process_t *p) {
+  start_again(p);
+}
+
+/* What somebody asks for is no failure: it does not wait, and the count of
+ * failures begins anew. */
+static void start_by_request(pm__process_t *p) {
+  p->attempts = 0;
+  start_again(p);
+}
+
+static void enter_running(pm__process_t *p) {
+  set_state(p, PM__RUNNING);
+  pm__events_add(p->manager, p, PM_EVENT_SPAWN)->event.pid = p->run->child.pid;
+  if (p->starts_again) pm__events_add(p->manager, p, PM_EVENT_RESTART)->event.pid = p->run->child.pid;
+  p->starts_again = false;
+  pm__events_answer(p, &p->restart_waiters, true);
+}
+
+/* ---- after an end that nobody asked for ---------------------------------------- */
+
+static void give_up(pm__process_t *p, const pm__end_t *end) {
+  double limit = p->options.value[PM_OPT_MAX_RESTARTS];
+  pm_error_t error;
+  char name[128];
+  pm_str_t command = {p->command.name, strlen(p->command.name)};
+  pm__error_quote(name, sizeof(name), command);
+  if (end->started && p->last_exit.signum)
+    pm__error_set(&error, UV_ECANCELED, "ERR_RESTART_LIMIT", "Error",
+                  "Gave up on %s after %.0f restarts (maxRestarts); its last start was ended by signal %d", name, limit,
+                  p->last_exit.signum);
+  else if (end->started)
+    pm__error_set(&error, UV_ECANCELED, "ERR_RESTART_LIMIT", "Error",
+                  "Gave up on %s after %.0f restarts (maxRestarts); its last start ended with exit code %d", name,
+                  limit, end->code);
+  else
+    pm__error_set(&error, UV_ECANCELED, "ERR_RESTART_LIMIT", "Error",
+                  "Gave up on %s after %.0f restarts (maxRestarts); the last could not be started: %.400s", name, limit,
+                  p->fault->error.message);
+  set_fault(p, &error);
+  pm__queued_t *event = pm__events_add(p->manager, p, PM_EVENT_LIMIT);
+  event->event.limit = pm_option_table[PM_OPT_MAX_RESTARTS].name;
+  event->event.value = limit;
+  pm__events_add_fault(p, p->fault);
+  set_state(p, PM__FAILED);
+}
+
+static void after_end(pm__process_t *p, const pm__end_t *end) {
+  pm__backoff_t b = pm__backoff_decide(&p->options, end, p->attempts, pm__manager_random(p->manager));
+  p->attempts = b.attempts;
+  if (b.verdict == PM__END_GIVE_UP) {
+    give_up(p, end);
+  } else if (b.verdict == PM__END_DONE || p->manager->refuses) {
+    set_state(p, end->started ? PM__EXITED : PM__FAILED);
+  } else {
+    set_state(p, PM__BACKOFF);
+    pm__events_add(p->manager, p, PM_EVENT_BACKOFF)->event.delay = b.delay;
+    pm__process_arm(p, b.delay);
+  }
+}
+
+static void enter_refused(pm__process_t *p) {
+  const pm__end_t end = {.started = false, .code = -1};
+  p->starts_again = false;
+  pm__events_add_fault(p, p->fault);
+  pm__events_answer(p, &p->restart_waiters, false);
+  after_end(p, &end);
+}
+
+/* The usual case: nothing was left behind, and it is decided at once. */
+static void sweep(pm__process_t *p) {
+  set_state(p, PM__SWEEPING);
+  if (pm__child_gone(&p->run->child)) {
+    pm__process_handle(p, PM__GONE);
+    return;
+  }
+  pm__ladder_begin(p, p->options.value[PM_OPT_STOP_TIMEOUT]);
+}
+
+static void decide(pm__process_t *p) {
+  const pm__end_t end = {.started = true, .code = p->last_exit.code, .uptime = pm__run_uptime(p->run) * 1000};
+  pm__run_release(p);
+  after_end(p, &end);
+}
+
+/* ---- stopping ------------------------------------------------------------------ */
+
+static void begin_stop(pm__process_t *p) {
+  set_state(p, PM__STOPPING);
+  pm__ladder_begin(p, p->wanted_timeout);
+}
+
+static void stop_then_start(pm__process_t *p) {
+  p->restart_pending = true;
+  p->wanted_timeout = p->options.value[PM_OPT_STOP_TIMEOUT];
+  begin_stop(p);
+}
+
+/* The last request counts: a stop takes a restart back that waits for an
+ * earlier one, and the other way round. */
+static void join_stop(pm__process_t *p) {
+  p->restart_pending = false;
+  pm__events_answer(p, &p->restart_waiters, false);
+  pm__ladder_hurry(p, p->wanted_timeout);
+}
+
+static void start_after_stop(pm__process_t *p) {
+  p->restart_pending = true;
+}
+
+/* The ladder is under way already; only its purpose changes. */
+static void stop_sweeping(pm__process_t *p) {
+  p->state = PM__STOPPING;
+  pm__ladder_hurry(p, p->wanted_timeout);
+}
+
+static void start_after_sweep(pm__process_t *p) {
+  p->state = PM__STOPPING;
+  p->restart_pending = true;
+}
+
+static void await_group(pm__process_t *p) {
+  if (pm__child_gone(&p->run->child))
+    pm__process_handle(p, PM__GONE);
+  else
+    pm__ladder_watch(p);
+}
+
+static void finish_stop(pm__process_t *p) {
+  bool again = p->restart_pending && !p->manager->refuses;
+  if (!p->ladder.reported) pm__ladder_report(p, true, true);
+  pm__run_release(p);
+  pm__events_answer(p, &p->stop_waiters, true);
+  if (again) {
+    start_by_request(p);
+    return;
+  }
+  pm__events_answer(p, &p->restart_waiters, false);
+  p->restart_pending = false;
+  set_state(p, PM__EXITED);
+}
+
+static void cancel_restart(pm__process_t *p) {
+  pm__ladder_report(p, false, true);
+  pm__events_answer(p, &p->stop_waiters, true);
+  set_state(p, PM__EXITED);
+}
+
+static void answer_stopped(pm__process_t *p) {
+  pm__events_answer(p, &p->stop_waiters, true);
+}
+
+/* ---- the record ------------------------------------------------------------------ */
+
+int pm__process_new(pm_manager_t *m, pm_str_t id, pm__command_t *command, const pm_options_t *options,
+                    pm__process_t **out) {
+  pm__process_t *p = pm__calloc(1, sizeof(*p));
+  char *own_id = pm__malloc(id.len ? id.len : 1);
+  if (!p || !own_id) goto fail;
+  memcpy(own_id, id.base, id.len);
+  p->manager = m;
+  p->id = (pm_str_t){own_id, id.len};
+  p->command = *command;
+  p->options = *options;
+  p->last_exit.code = -1;
+  for (int i = 0; i < PM_STREAM_COUNT; i++)
+    pm__log_ring_init(&p->logs[i], (size_t)options->value[PM_OPT_MAX_LOG_LINES],
+                      (size_t)options->value[PM_OPT_MAX_LOG_BYTES]);
+  if (pm__table_add(m, p) != 0) goto fail;
+  uv_timer_init(m->loop, &p->timer);
+  if (!m->refd) uv_unref((uv_handle_t *)&p->timer);
+  p->timer.data = p;
+  p->refs = 2; /* the table's and the timer's */
+  pm__manager_hold(m);
+  *out = p;
+  return 0;
+
+fail:
+  pm__free(own_id);
+  pm__free(p);
+  pm__command_free(command);
+  return UV_ENOMEM;
+}
+
+void pm__process_ref(pm__process_t *p) {
+  p->refs++;
+}
+
+void pm__process_unref(pm__process_t *p) {
+  if (--p->refs > 0) return;
+  pm_manager_t *m = p->manager;
+  pm__private_dir_remove_now(p);
+  for (int i = 0; i < PM_STREAM_COUNT; i++)
+    pm__log_ring_free(&p->logs[i]);
+  pm__command_free(&p->command);
+  pm__fault_unref(p->fault);
+  pm__free((char *)p->id.base);
+  pm__free(p);
+  pm__manager_release(m);
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+  pm__process_unref(handle->data);
+}
+
+void pm__process_forget(pm__process_t *p) {
+  if (!p->known) return;
+  if (p->state == PM__EXITED || p->state == PM__FAILED) pm__table_mark_live(p->manager, p);
+  pm__table_remove(p->manager, p);
+  if (p->run) pm__run_abandon(p->run);
+  p->run = NULL;
+  uv_close((uv_handle_t *)&p->timer, on_timer_closed);
+  pm__process_unref(p);
+}

@@ -1,0 +1,186 @@
+#include "run.h"
+
+#include "alloc.h"
+#include "error.h"
+#include "events.h"
+#include "input.h"
+#include "launch_error.h"
+#include "monitor.h"
+#include "output.h"
+#include "private_dir.h"
+#include "process.h"
+#include "signal_name.h"
+
+void pm__run_opened(pm__run_t *run) {
+  run->open++;
+}
+
+void pm__run_closed(pm__run_t *run) {
+  if (--run->open > 0) return;
+  pm__process_t *p = run->process;
+  pm_manager_t *m = p->manager;
+  *(run->prev ? &run->prev->next : &m->runs) = run->next;
+  if (run->next) run->next->prev = run->prev;
+  if (p->run == run) p->run = NULL;
+  pm__free(run);
+  pm__process_unref(p);
+  if (!m->closing) pm__manager_update_active(m);
+  pm__manager_release(m);
+}
+
+double pm__run_uptime(const pm__run_t *run) {
+  uint64_t end = run->ended_at ? run->ended_at : uv_hrtime();
+  return (double)(end - run->started_at) / 1e9;
+}
+
+static void on_child_closed(pm__child_t *child) {
+  pm__run_closed(child->data);
+}
+
+static void stop_watching(pm__run_t *run) {
+  if (!run->watched) return;
+  run->watched = false;
+  pm__child_close(&run->child, on_child_closed);
+}
+
+static void take_away(pm__run_t *run) {
+  pm__child_reap(&run->child);
+  if (!run->ended_at) run->ended_at = uv_hrtime();
+  run->metrics = pm__metrics_close(run->metrics);
+}
+
+static void queue_exit(pm__run_t *run) {
+  pm__process_t *p = run->process;
+  pm_event_t *event = &pm__events_add(p->manager, p, PM_EVENT_EXIT)->event;
+  p->last_exit = run->child.exit;
+  event->pid = run->child.pid;
+  event->code = run->child.exit.code;
+  event->signal = pm__signal_name(run->child.exit.signum);
+  event->uptime = pm__run_uptime(run);
+  event->unsent = run->input.unsent;
+}
+
+/* The command is a zombie now, so everything it wrote is in its pipes and its
+ * pid is still its own: read first, then reap. Listeners run meanwhile and may
+ * close the manager. */
+static void on_child_exit(pm__child_t *child) {
+  pm__run_t *run = child->data;
+  pm__process_t *p = run->process;
+  pm_manager_t *m = p->manager;
+  if (m->closing || p->run != run) {
+    take_away(run);
+    stop_watching(run);
+    return;
+  }
+  run->ended_at = uv_hrtime();
+  pm__events_deliver(m);
+  for (int i = 0; i < PM_STREAM_COUNT && !m->closing; i++)
+    pm__output_finish(&run->output[i]);
+  if (m->closing) return;
+  run->over = true;
+  take_away(run);
+  pm__input_abandon(&run->input);
+  queue_exit(run);
+  pm__process_handle(p, PM__ENDED);
+  pm__events_deliver(m);
+}
+
+void pm__run_release(pm__process_t *p) {
+  stop_watching(p->run);
+  for (int i = 0; i < PM_STREAM_COUNT; i++)
+    pm__output_linger(&p->run->output[i]);
+}
+
+void pm__run_abandon(pm__run_t *run) {
+  run->over = true;
+  pm__input_abandon(&run->input);
+  for (int i = 0; i < PM_STREAM_COUNT; i++)
+    pm__output_close(&run->output[i]);
+  if (run->child.ended) {
+    take_away(run);
+    stop_watching(run);
+  }
+}
+
+void pm__run_give_up(pm__run_t *run) {
+  run->metrics = pm__metrics_close(run->metrics);
+  stop_watching(run);
+}
+
+void pm__run_ref(pm__run_t *run) {
+  if (run->watched) pm__child_ref(&run->child);
+  pm__output_ref(&run->output[PM_STDOUT]);
+  pm__output_ref(&run->output[PM_STDERR]);
+  pm__input_ref(&run->input);
+}
+
+void pm__run_unref(pm__run_t *run) {
+  if (run->watched) pm__child_unref(&run->child);
+  pm__output_unref(&run->output[PM_STDOUT]);
+  pm__output_unref(&run->output[PM_STDERR]);
+  pm__input_unref(&run->input);
+}
+
+/* ---- starting ------------------------------------------------------------------ */
+
+static pm__run_t *new_run(pm__process_t *p) {
+  pm_manager_t *m = p->manager;
+  if (!m->read_buffer) m->read_buffer = pm__malloc(PM__READ_BUFFER_SIZE);
+  pm__run_t *run = m->read_buffer ? pm__calloc(1, sizeof(*run)) : NULL;
+  if (!run) return NULL;
+  run->process = p;
+  run->child.data = run;
+  run->metrics = PM__METRICS_SOURCE_INVALID;
+  return run;
+}
+
+static void adopt(pm__process_t *p, pm__run_t *run) {
+  pm_manager_t *m = p->manager;
+  run->next = m->runs;
+  if (m->runs) m->runs->prev = run;
+  m->runs = run;
+  pm__manager_hold(m);
+  pm__process_ref(p);
+  p->run = run;
+  run->watched = true;
+  pm__run_opened(run);
+}
+
+/* The command runs already: a pipe that cannot be watched is closed, so that
+ * the command sees EPIPE instead of blocking for ever. */
+static void open_pipes(pm__run_t *run) {
+  pm_manager_t *m = run->process->manager;
+  pm__output_open(&run->output[PM_STDOUT], run, PM_STDOUT, run->child.out);
+  pm__output_open(&run->output[PM_STDERR], run, PM_STDERR, run->child.err);
+  pm__input_open(&run->input, run, run->child.in);
+  if (!m->refd) pm__run_unref(run);
+}
+
+int pm__run_start(pm__process_t *p, pm_error_t *error) {
+  pm_manager_t *m = p->manager;
+  if (p->run) pm__run_abandon(p->run);
+  p->run = NULL;
+  int r = pm__private_dir_make(p, error);
+  if (r != 0) return r;
+  pm__run_t *run = new_run(p);
+  if (!run) return pm__error_no_memory(error);
+
+  const pm__spawn_spec_t spec = {
+      .argv = p->command.argv,
+      .envp = p->command.env->envp,
+      .candidates = p->command.candidates,
+      .working_dir = p->private_dir ? p->private_dir : p->command.working_dir,
+      .stdin_pipe = (pm_stdin_t)p->options.value[PM_OPT_STDIN] == PM_STDIN_PIPE,
+  };
+  pm__spawn_failure_t why;
+  run->started_at = uv_hrtime();
+  r = pm__spawn(&m->spawner, &spec, &run->child, on_child_exit, &why);
+  if (r != 0) {
+    pm__free(run);
+    return pm__launch_error(error, &p->command, &spec, &why);
+  }
+  adopt(p, run);
+  open_pipes(run);
+  pm__monitor_start(m);
+  return 0;
+}

@@ -1,0 +1,117 @@
+/*
+ * Starting a command and learning of its end. One backend a system, chosen at
+ * run time:
+ *
+ *   clone     Linux: clone(CLONE_VM | CLONE_VFORK) and a pidfd. Costs the same
+ *             whatever the host's memory and whatever else it has started.
+ *   uv_spawn  any Unix; where the kernel or a seccomp filter refuses pidfds, and
+ *             when MCP_PROCESS_MANAGER_SPAWN=portable is in the environment.
+ *
+ * A command is always the leader of a session and process group of its own, has
+ * no descriptor of the host but its three ends, an empty signal mask and default
+ * dispositions. A file is executed or it is not; no shell is ever tried.
+ */
+#ifndef PM_PLATFORM_SPAWN_H
+#define PM_PLATFORM_SPAWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <uv.h>
+
+typedef struct pm__child pm__child_t;
+typedef struct pm__spawner pm__spawner_t;
+
+/* What to start. All pointers are borrowed for the call. */
+typedef struct pm__spawn_spec {
+  char *const *argv;
+  char *const *envp;
+  char *const *candidates; /* paths for execve, tried in this order as execvp(3) tries PATH */
+  const char *working_dir; /* NULL: the host's */
+  bool stdin_pipe;         /* else /dev/null */
+} pm__spawn_spec_t;
+
+/* Why nothing was started. */
+typedef struct pm__spawn_failure {
+  int err;             /* negative UV_E* */
+  const char *syscall; /* the step: "pipe2", "clone", "chdir", "execve", … */
+  const char *path;    /* of the spec's strings, or NULL */
+} pm__spawn_failure_t;
+
+/* How a command ended. */
+typedef struct pm__exit {
+  int code;   /* -1: by a signal, or nobody knows */
+  int signum; /* 0: not by a signal, or nobody knows */
+} pm__exit_t;
+
+/* One started command. The owner's memory; it holds libuv handles, so it may be
+ * freed only when the callback of pm__child_close has run. */
+struct pm__child {
+  int pid;
+  int in, out, err; /* the host's ends, non-blocking, close-on-exec; in is -1 without a pipe. The
+                       owner takes them over */
+  void *data;
+
+  const struct pm__spawn_backend *backend;
+  void (*on_exit)(pm__child_t *child);
+  void (*on_close)(pm__child_t *child);
+  pm__exit_t exit;
+  int pidfd;
+  bool ended;          /* it has ended; it is a zombie until reaped */
+  bool reaped;         /* its pid may belong to somebody else, unless its group lives on */
+  uv_poll_t poll;      /* of the pidfd */
+  uv_handle_t *handle; /* what watches: &poll, or a uv_process_t of the heap, which after a failed
+                          uv_spawn has to outlive the call */
+};
+
+/* Per manager. Holds a stack and a few reserved descriptors from the first
+ * spawn on. Must not move while children of it live. */
+struct pm__spawner {
+  uv_loop_t *loop;
+  const struct pm__spawn_backend *backend;
+  void *stack;         /* of the child between clone and exec */
+  int reserved[3];     /* low descriptor numbers for the child's ends */
+  int placeholder;     /* what stands at them between spawns */
+  bool no_close_range; /* the kernel lacks CLOSE_RANGE_UNSHARE */
+};
+
+/* Chooses a backend and allocates nothing. */
+void pm__spawner_init(pm__spawner_t *s, uv_loop_t *loop);
+
+/* Gives everything back. Idempotent; children already started are unaffected. */
+void pm__spawner_close(pm__spawner_t *s);
+
+/* "clone" or "uv_spawn". */
+const char *pm__spawner_backend(const pm__spawner_t *s);
+
+/* Starts a command and watches it. 0: child is filled; on_exit is called from
+ * the loop once it has ended. On failure: negative, *why says at which step, and
+ * nothing is left: no process, no descriptor, no open handle. */
+int pm__spawn(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, void (*on_exit)(pm__child_t *),
+              pm__spawn_failure_t *why);
+
+/* After on_exit: takes the zombie away and fills child->exit. Until then the
+ * pid is surely its own. Idempotent. */
+void pm__child_reap(pm__child_t *child);
+
+/* Sends a signal to the command's process group, and to the command too if it
+ * has left its group. 0, or UV_ESRCH when nobody is there. */
+int pm__child_signal(pm__child_t *child, int signum);
+
+/* Whether the command has ended and been reaped and its group has no living
+ * member. */
+bool pm__child_gone(pm__child_t *child);
+
+/* The living members of its group: fills at most max pids, returns how many
+ * there are. Looks through /proc where there is one, so not for hot paths. */
+int pm__child_survivors(pm__child_t *child, int *pids, int max);
+
+/* The loop is (not) kept alive by the watch. */
+void pm__child_ref(pm__child_t *child);
+void pm__child_unref(pm__child_t *child);
+
+/* Stops watching; cb once the memory may go. The command, should it live, is
+ * left alone: end and reap it before. */
+void pm__child_close(pm__child_t *child, void (*cb)(pm__child_t *));
+
+#endif /* PM_PLATFORM_SPAWN_H */

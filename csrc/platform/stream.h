@@ -1,0 +1,49 @@
+/*
+ * The host's end of a pipe, watched on the loop. The owner decides when to read
+ * or write and how much; nothing is buffered here.
+ */
+#ifndef PM_PLATFORM_STREAM_H
+#define PM_PLATFORM_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <uv.h>
+
+typedef struct pm__pipe pm__pipe_t;
+
+/* The owner's memory, which may be freed when the callback of pm__pipe_close
+ * has run. */
+struct pm__pipe {
+  uv_poll_t poll;
+  int fd; /* -1: closed or never opened */
+  void *data;
+  void (*on_ready)(pm__pipe_t *pipe);
+  void (*on_close)(pm__pipe_t *pipe);
+};
+
+/* Takes fd over (also when it fails: then fd is closed). Not watched yet. */
+int pm__pipe_open(uv_loop_t *loop, pm__pipe_t *pipe, int fd);
+
+/* Calls on_ready, level-triggered, whenever a read (a write) would not block;
+ * that includes end of file and errors, which the read (write) then reports. */
+int pm__pipe_watch_readable(pm__pipe_t *pipe, void (*on_ready)(pm__pipe_t *));
+int pm__pipe_watch_writable(pm__pipe_t *pipe, void (*on_ready)(pm__pipe_t *));
+void pm__pipe_unwatch(pm__pipe_t *pipe);
+
+/* Bytes read, 0 at end of file, UV_EAGAIN when there is nothing, or an error. */
+ssize_t pm__pipe_read(pm__pipe_t *pipe, char *buffer, size_t size);
+
+/* Bytes that can be read without blocking. */
+size_t pm__pipe_available(pm__pipe_t *pipe);
+
+/* Bytes written, UV_EAGAIN when it is full, UV_EPIPE when nobody reads. */
+ssize_t pm__pipe_write(pm__pipe_t *pipe, const char *bytes, size_t len);
+
+void pm__pipe_ref(pm__pipe_t *pipe);
+void pm__pipe_unref(pm__pipe_t *pipe);
+
+/* Closes the descriptor at once; cb from the loop. Only for an open pipe. */
+void pm__pipe_close(pm__pipe_t *pipe, void (*cb)(pm__pipe_t *));
+
+#endif /* PM_PLATFORM_STREAM_H */
