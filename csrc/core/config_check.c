@@ -62,7 +62,11 @@ static int check_args(const pm_str_t *args, size_t count, pm_error_t *error) {
   return 0;
 }
 
-static int check_working_dir(pm_str_t dir, pm_error_t *error) {
+static int check_working_dir(const pm_config_t *config, pm_error_t *error) {
+  pm_str_t dir = config->working_dir;
+  if (dir.base != NULL && config->options.value[PM_OPT_PRIVATE_WORKING_DIR] != 0)
+    return pm__error_set(error, UV_EINVAL, "ERR_INVALID_ARG_VALUE", "TypeError",
+                         "config.workingDir and config.privateWorkingDir exclude each other: give one of them");
   if (dir.base == NULL || dir.len > 0) return check_no_nul("workingDir", dir, error);
   return pm__error_set(error, UV_EINVAL, "ERR_INVALID_ARG_VALUE", "TypeError",
                        "config.workingDir must not be empty; got \"\"");
@@ -155,7 +159,7 @@ int pm__config_check(const pm_config_t *config, const pm_str_t *allowed_commands
   int r = check_command(config->command, error);
   if (r == 0 && config->id.base != NULL) r = pm__id_check(config->id, error);
   if (r == 0) r = check_args(config->args, config->arg_count, error);
-  if (r == 0) r = check_working_dir(config->working_dir, error);
+  if (r == 0) r = check_working_dir(config, error);
   if (r == 0) r = check_allowed(config->command, allowed_commands, allowed_command_count, error);
   for (size_t i = 0; r == 0 && i < config->env_count; i++)
     r = check_variable(&config->env[i], error);

@@ -119,8 +119,11 @@ static void on_pipe_closed(pm__pipe_t *pipe) {
   pm__run_closed(o->run);
 }
 
+/* A line without its end must not become the beginning of another start's. */
 void pm__output_close(pm__output_t *o) {
-  if (is_open(o)) pm__pipe_close(&o->pipe, on_pipe_closed);
+  if (!is_open(o)) return;
+  pm__lines_finish(&o->run->process->logs[o->stream], NULL, NULL);
+  pm__pipe_close(&o->pipe, on_pipe_closed);
 }
 
 void pm__output_ref(pm__output_t *o) {

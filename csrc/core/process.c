@@ -115,10 +115,13 @@ static void on_timer(uv_timer_t *timer) {
   pm__events_deliver(m);
 }
 
+/* Longer than anybody waits (31,000 years), and still a number of a timer. */
+static const double never = 1e15;
+
 /* The loop's clock stands still while JavaScript runs: it is set first, or a
  * busy host would cut its own deadlines short. */
 void pm__process_arm(pm__process_t *p, double ms) {
-  if (isinf(ms)) {
+  if (!(ms < never)) {
     uv_timer_stop(&p->timer);
     return;
   }

@@ -1,0 +1,134 @@
+/* What the engine calls: each becomes one call of the JavaScript callback. */
+#include "manager.h"
+
+namespace binding {
+
+void Manager::Settle(napi_deferred deferred, bool result) {
+  napi_callback_scope scope = nullptr;
+  Napi::HandleScope handles(Env());
+  Writer out(Env());
+  napi_value value = out.Boolean(result);
+  if (deferred == nullptr || !out.ok()) return;
+  /* The end of the scope runs what awaits the promise. */
+  if (context_ != nullptr && napi_open_callback_scope(Env(), Value(), context_, &scope) != napi_ok) scope = nullptr;
+  napi_resolve_deferred(Env(), deferred, value);
+  if (scope != nullptr) napi_close_callback_scope(Env(), scope);
+  ReportException();
+}
+
+void Manager::Call(Writer &out, size_t argc, const napi_value *argv) {
+  napi_value self = Value(), callback = callback_.Value();
+  if (out.ok() && self != nullptr && callback != nullptr)
+    out.Keep(napi_make_callback(Env(), context_, self, callback, argc, argv, nullptr), callback);
+  if (!out.ok()) ReportException();
+}
+
+/* An exception of a listener becomes the process's 'uncaughtException'. */
+void Manager::ReportException() {
+  bool pending = false;
+  napi_value exception = nullptr;
+  if (napi_is_exception_pending(Env(), &pending) != napi_ok || !pending) return;
+  if (napi_get_and_clear_last_exception(Env(), &exception) != napi_ok) return;
+  napi_fatal_exception(Env(), exception);
+}
+
+void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
+  Manager *self = From(m);
+  if (self->exiting_) return;
+  Napi::HandleScope handles(self->Env());
+  Writer out(self->Env());
+  napi_value argv[8] = {out.Number(event->kind), out.Text(event->id)};
+  size_t argc = 2;
+  auto add = [&](napi_value value) { argv[argc++] = value; };
+  auto add_number = [&](double number) { add(out.Number(number)); };
+  auto add_end = [&] {
+    add(event->code < 0 ? out.Null() : out.Number(event->code));
+    add(out.Word(event->signal));
+  };
+  switch (event->kind) {
+  case PM_EVENT_SPAWN:
+  case PM_EVENT_RESTART:
+    add_number(event->pid);
+    add_number(static_cast<double>(event->restarts));
+    break;
+  case PM_EVENT_EXIT:
+    add_end();
+    add_number(event->pid);
+    add_number(event->uptime);
+    add_number(static_cast<double>(event->restarts));
+    add_number(static_cast<double>(event->unsent));
+    break;
+  case PM_EVENT_ERROR:
+    add(self->MakeError(out, event->error));
+    break;
+  case PM_EVENT_BACKOFF:
+    add_number(event->delay);
+    add_number(static_cast<double>(event->restarts));
+    break;
+  case PM_EVENT_STOP:
+    add_end();
+    add(out.Boolean(event->stop->gone));
+    add(out.Word(event->stop->step));
+    add_number(event->stop->duration);
+    add(Survivors(out, event->stop));
+    break;
+  case PM_EVENT_DRAIN:
+    break;
+  case PM_EVENT_LIMIT:
+    add(out.Word(event->limit));
+    add_number(event->value);
+    break;
+  }
+  self->Call(out, argc, argv);
+}
+
+napi_value Manager::Survivors(Writer &out, const pm_stop_report_t *stop) {
+  Collected pids = {out, out.Array(), 0};
+  for (int i = 0; i < stop->survivor_count && i < PM_MAX_SURVIVORS; i++)
+    pids.Add(out.Number(stop->survivors[i]));
+  return pids.array;
+}
+
+void Manager::OnOutput(pm_manager_t *m, pm_str_t id, pm_stream_t stream, pm_str_t bytes, pm_encoding_t encoding) {
+  Manager *self = From(m);
+  if (self->exiting_) return;
+  Napi::HandleScope handles(self->Env());
+  Writer out(self->Env());
+  napi_value argv[] = {out.Number(KIND_OUTPUT), out.Text(id), out.Number(stream), out.Text(bytes, encoding)};
+  self->Call(out, 4, argv);
+}
+
+void Manager::OnLines(pm_manager_t *m, pm_str_t id, pm_stream_t stream, const pm_str_t *lines, size_t count,
+                      pm_encoding_t encoding) {
+  Manager *self = From(m);
+  if (self->exiting_) return;
+  Napi::HandleScope handles(self->Env());
+  Writer out(self->Env());
+  Collected batch = {out, out.Array(), 0};
+  for (size_t i = 0; i < count; i++)
+    batch.Add(out.Text(lines[i], encoding));
+  napi_value argv[] = {out.Number(KIND_LINES), out.Text(id), out.Number(stream), batch.array};
+  self->Call(out, 4, argv);
+}
+
+void Manager::OnActive(pm_manager_t *m, bool active) {
+  Manager *self = From(m);
+  if (self->exiting_) return;
+  Napi::HandleScope handles(self->Env());
+  Writer out(self->Env());
+  napi_value argv[] = {out.Number(KIND_ACTIVE), out.Undefined(), out.Boolean(active)};
+  self->Hold(); /* for the call, also when this ends the object's activity */
+  self->SetAlive(active);
+  self->Call(out, 3, argv);
+  self->Release();
+}
+
+void Manager::OnDone(void *arg, bool result) {
+  Pending *pending = static_cast<Pending *>(arg);
+  Manager *self = pending->owner;
+  if (!self->exiting_) self->Settle(pending->deferred, result);
+  delete pending;
+  self->Release();
+}
+
+} // namespace binding

@@ -1,0 +1,301 @@
+/* The methods that JavaScript calls. */
+#include "manager.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+namespace binding {
+
+static const pm_error_t closed_error = {UV_ECANCELED, "ERR_MANAGER_CLOSED",         nullptr, "Error",
+                                        "",           "The manager has been closed"};
+
+Napi::Function Manager::Define(Napi::Env env) {
+  return DefineClass(env, "NativeManager",
+                     {
+                         InstanceMethod<&Manager::Spawn>("spawn"),
+                         InstanceMethod<&Manager::Stop>("stop"),
+                         InstanceMethod<&Manager::Restart>("restart"),
+                         InstanceMethod<&Manager::Status>("status"),
+                         InstanceMethod<&Manager::List>("list"),
+                         InstanceMethod<&Manager::Logs>("logs"),
+                         InstanceMethod<&Manager::Write>("write"),
+                         InstanceMethod<&Manager::CloseStdin>("closeStdin"),
+                         InstanceMethod<&Manager::Remove>("remove"),
+                         InstanceMethod<&Manager::Listen>("listen"),
+                         InstanceMethod<&Manager::RefuseNew>("refuseNew"),
+                         InstanceMethod<&Manager::KillAll>("killAll"),
+                         InstanceMethod<&Manager::Close>("close"),
+                         InstanceMethod<&Manager::KeepLoop>("ref"),
+                         InstanceMethod<&Manager::LeaveLoop>("unref"),
+                         InstanceMethod<&Manager::HasRef>("hasRef"),
+                         InstanceMethod<&Manager::Backend>("backend"),
+                     });
+}
+
+/* ---- arguments ---- */
+
+/* values: one for each row of pm_option_table, undefined where none was given. */
+const pm_error_t *Manager::ReadOptions(Reader &in, napi_value values, const char *where, pm_options_t *out) {
+  if (in.Type(values) == napi_undefined) return in.error();
+  for (int i = 0; i < PM_OPT_COUNT; i++) {
+    pm_option_index_t index = static_cast<pm_option_index_t>(i);
+    pm_option_type_t type = pm_option_table[i].type;
+    napi_value value = in.Element(values, i);
+    int r = 0;
+    if (in.error() != nullptr) return in.error();
+    if (in.Type(value) == napi_undefined) continue;
+    if (type == PM_OPTION_CHOICE) {
+      r = pm_options_set_choice(out, index, in.Text(value), where, &error_);
+    } else {
+      double number = type == PM_OPTION_BOOLEAN ? in.Boolean(value) : in.Number(value);
+      r = pm_options_set_number(out, index, number, where, &error_);
+    }
+    if (in.error() != nullptr) return in.error();
+    if (r != 0) return &error_;
+  }
+  return nullptr;
+}
+
+/* (id, command, workingDir, inherit, [args, hostEnv, env, allowUnsafeEnv], options) */
+const pm_error_t *Manager::ReadConfig(Reader &in, const Napi::CallbackInfo &info, pm_config_t *out) {
+  napi_value inherit = info[3], lists = info[4];
+  out->id = in.Text(info[0]);
+  out->command = in.Text(info[1]);
+  out->working_dir = in.Text(info[2]);
+  switch (in.Type(inherit)) {
+  case napi_boolean:
+    out->inherit = in.Boolean(inherit) ? PM_INHERIT_ALL : PM_INHERIT_NONE;
+    break;
+  case napi_string:
+    out->inherit = PM_INHERIT_SAFE;
+    break;
+  default:
+    out->inherit = PM_INHERIT_NAMES;
+    out->inherit_names = in.Texts(inherit, &out->inherit_name_count);
+  }
+  out->args = in.Texts(in.Element(lists, 0), &out->arg_count);
+  out->host_env = in.Variables(in.Element(lists, 1), &out->host_env_count);
+  out->env = in.Variables(in.Element(lists, 2), &out->env_count);
+  out->allow_unsafe_env = in.Texts(in.Element(lists, 3), &out->allow_unsafe_env_count);
+  out->options = options_;
+  return ReadOptions(in, info[5], "config", &out->options);
+}
+
+/* ---- its methods ---- */
+
+Napi::Value Manager::Spawn(const Napi::CallbackInfo &info) {
+  Reader in(info.Env());
+  Writer out(info.Env());
+  pm_config_t config = {};
+  pm_str_t id;
+  if (m_ == nullptr) return Throw(&closed_error);
+  const pm_error_t *error = ReadConfig(in, info, &config);
+  if (error != nullptr) return Throw(error);
+  if (pm_process_spawn(m_, &config, &id, &error_) != 0) return Throw(&error_);
+  return Result(out.Text(id));
+}
+
+/* (id, timeout): a promise, or undefined for an unknown id. */
+Napi::Value Manager::Stop(const Napi::CallbackInfo &info) {
+  Reader in(info.Env());
+  double timeout = in.Number(info[1]);
+  if (in.error() != nullptr) return Throw(in.error());
+  if (m_ == nullptr) return info.Env().Undefined();
+  Pending *pending = new (std::nothrow) Pending{this, nullptr};
+  if (pending == nullptr) return Throw(&memory_error);
+  int r = pm_process_stop(m_, Id(info.Env(), info[0]), timeout, OnDone, pending);
+  return Await(pending, r, r == 0 ? nullptr : Failure(r));
+}
+
+/* (id): a promise, or undefined for an unknown id. */
+Napi::Value Manager::Restart(const Napi::CallbackInfo &info) {
+  if (m_ == nullptr) return info.Env().Undefined();
+  Pending *pending = new (std::nothrow) Pending{this, nullptr};
+  if (pending == nullptr) return Throw(&memory_error);
+  int r = pm_process_restart(m_, Id(info.Env(), info[0]), OnDone, pending, &error_);
+  return Await(pending, r, &error_);
+}
+
+/* (id): a row with the error behind it, or undefined for an unknown id. */
+Napi::Value Manager::Status(const Napi::CallbackInfo &info) {
+  Writer out(info.Env());
+  pm_status_t status;
+  if (m_ == nullptr || pm_process_status(m_, Id(info.Env(), info[0]), &status) != 0) return info.Env().Undefined();
+  napi_value row = Row(out, &status);
+  out.Element(row, ROW_LENGTH, status.error == nullptr ? out.Null() : MakeError(out, status.error));
+  return Result(row);
+}
+
+/* (): rows. */
+Napi::Value Manager::List(const Napi::CallbackInfo &info) {
+  Writer out(info.Env());
+  Collected rows = {out, out.Array(), 0};
+  auto each = [](void *arg, const pm_status_t *status) {
+    Collected *rows = static_cast<Collected *>(arg);
+    rows->Add(Row(rows->out, status));
+  };
+  if (m_ != nullptr) pm_manager_list(m_, each, &rows);
+  return Result(rows.array);
+}
+
+/* (id, lines, stdout, stderr): fills the two arrays; whether the id is known. */
+Napi::Value Manager::Logs(const Napi::CallbackInfo &info) {
+  Reader in(info.Env());
+  Writer out(info.Env());
+  double lines = in.Number(info[1]);
+  size_t count = lines < 4294967295.0 ? static_cast<size_t>(lines) : SIZE_MAX;
+  Id id(info.Env(), info[0]);
+  int r = m_ == nullptr ? UV_ENOENT : 0;
+  auto each = [](void *arg, pm_str_t line) {
+    Collected *kept = static_cast<Collected *>(arg);
+    kept->Add(kept->out.Text(line));
+  };
+  if (in.error() != nullptr) return Throw(in.error());
+  for (int i = PM_STDOUT; r == 0 && i < PM_STREAM_COUNT; i++) {
+    Collected kept = {out, info[2 + i], 0};
+    r = pm_process_logs(m_, id, static_cast<pm_stream_t>(i), count, each, &kept);
+  }
+  if (r != 0 && r != UV_ENOENT) return Throw(Failure(r));
+  return Result(out.Boolean(r == 0));
+}
+
+/* (id, string or Uint8Array): whether it takes more, or undefined for an unknown id. */
+Napi::Value Manager::Write(const Napi::CallbackInfo &info) {
+  Reader in(info.Env());
+  Writer out(info.Env());
+  pm_str_t data = in.Bytes(info[1]);
+  bool ready = false;
+  if (in.error() != nullptr) return Throw(in.error());
+  int r = m_ == nullptr ? UV_ENOENT : pm_process_write(m_, Id(info.Env(), info[0]), data, &ready, &error_);
+  if (r == UV_ENOENT) return info.Env().Undefined();
+  return r == 0 ? Result(out.Boolean(ready)) : Throw(&error_);
+}
+
+/* (id): whether it is closed already, or undefined for an unknown id. */
+Napi::Value Manager::CloseStdin(const Napi::CallbackInfo &info) {
+  Writer out(info.Env());
+  bool closed = false;
+  int r = m_ == nullptr ? UV_ENOENT : pm_process_close_stdin(m_, Id(info.Env(), info[0]), &closed);
+  return r == 0 ? Result(out.Boolean(closed)) : info.Env().Undefined();
+}
+
+/* (id): whether it was forgotten. */
+Napi::Value Manager::Remove(const Napi::CallbackInfo &info) {
+  Writer out(info.Env());
+  return Result(out.Boolean(m_ != nullptr && pm_process_remove(m_, Id(info.Env(), info[0])) == 0));
+}
+
+/* (): a promise. To be called once. */
+Napi::Value Manager::Close(const Napi::CallbackInfo &info) {
+  if (m_ == nullptr) return info.Env().Undefined();
+  Napi::Value promise = Promise(&closing_->deferred);
+  BeginClose();
+  return promise;
+}
+
+Napi::Value Manager::HasRef(const Napi::CallbackInfo &info) {
+  return Napi::Boolean::New(info.Env(), ref_ && alive_);
+}
+
+Napi::Value Manager::Backend(const Napi::CallbackInfo &info) {
+  return Napi::String::New(info.Env(), m_ != nullptr ? backend_ = pm_manager_backend(m_) : backend_);
+}
+
+void Manager::Listen(const Napi::CallbackInfo &info) {
+  Reader in(info.Env());
+  double mask = in.Number(info[0]);
+  if (m_ != nullptr && in.error() == nullptr) pm_manager_listen(m_, static_cast<unsigned>(mask));
+}
+
+void Manager::RefuseNew(const Napi::CallbackInfo &) {
+  if (m_ != nullptr) pm_manager_refuse_new(m_);
+}
+
+void Manager::KillAll(const Napi::CallbackInfo &) {
+  if (m_ != nullptr) pm_manager_kill_all(m_);
+}
+
+void Manager::KeepLoop(const Napi::CallbackInfo &) {
+  ref_ = true;
+  if (m_ != nullptr) pm_manager_ref(m_);
+}
+
+void Manager::LeaveLoop(const Napi::CallbackInfo &) {
+  ref_ = false;
+  if (m_ != nullptr) pm_manager_unref(m_);
+}
+
+/* ---- answers ---- */
+
+/* [id, command, pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal] */
+napi_value Manager::Row(Writer &out, const pm_status_t *s) {
+  napi_value values[ROW_LENGTH] = {
+      out.Text(s->id),
+      out.Text(s->command),
+      out.Number(s->pid),
+      out.Word(s->status),
+      out.Word(s->state),
+      out.Number(s->uptime),
+      out.Number(s->cpu),
+      out.Number(s->memory),
+      out.Number(static_cast<double>(s->restarts)),
+      s->exit_code < 0 ? out.Null() : out.Number(s->exit_code),
+      out.Word(s->exit_signal),
+  };
+  napi_value row = out.Array();
+  for (uint32_t i = 0; i < ROW_LENGTH; i++)
+    out.Element(row, i, values[i]);
+  return row;
+}
+
+/* An error of the caller's realm, made by its JavaScript. */
+napi_value Manager::MakeError(Writer &out, const pm_error_t *error) {
+  napi_value undefined = out.Undefined(), made = nullptr;
+  napi_value argv[] = {
+      out.Word(error->kind),  out.Word(error->code),    out.Word(error->message),
+      out.Number(error->err), out.Word(error->syscall), error->path[0] == '\0' ? out.Null() : out.Word(error->path),
+  };
+  if (!out.ok()) return nullptr;
+  return out.Keep(napi_call_function(Env(), undefined, make_error_.Value(), 6, argv, &made), made);
+}
+
+Napi::Value Manager::Throw(const pm_error_t *error) {
+  Writer out(Env());
+  napi_value made = MakeError(out, error);
+  /* Else there is an exception already, or JavaScript may not run any more. */
+  if (out.ok()) napi_throw(Env(), made);
+  return Napi::Value();
+}
+
+Napi::Value Manager::Result(napi_value value) {
+  return Napi::Value(Env(), value);
+}
+
+/* Puts a libuv code into words. */
+const pm_error_t *Manager::Failure(int err) {
+  std::memset(&error_, 0, sizeof(error_));
+  error_.err = err;
+  error_.code = uv_err_name(err);
+  error_.kind = "Error";
+  std::snprintf(error_.message, sizeof(error_.message), "%s", uv_strerror(err));
+  return &error_;
+}
+
+/* What a call answers that took pending, or did not (r). */
+Napi::Value Manager::Await(Pending *pending, int r, const pm_error_t *error) {
+  if (r == 0) return Promise(&pending->deferred);
+  delete pending;
+  return r == UV_ENOENT ? Env().Undefined() : Throw(error);
+}
+
+/* The object lives until the promise is settled. */
+Napi::Value Manager::Promise(napi_deferred *deferred) {
+  napi_value promise = nullptr;
+  Hold();
+  if (napi_create_promise(Env(), deferred, &promise) != napi_ok) *deferred = nullptr;
+  return Result(promise);
+}
+
+} // namespace binding

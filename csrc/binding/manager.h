@@ -1,0 +1,122 @@
+/*
+ * The object behind a JavaScript ProcessManager: one pm_manager_t on the loop of
+ * its environment.
+ */
+#ifndef PM_BINDING_MANAGER_H
+#define PM_BINDING_MANAGER_H
+
+#include <napi.h>
+#include <uv.h>
+
+#include "../pm.h"
+#include "values.h"
+
+namespace binding {
+
+/* What the JavaScript callback is told, beside the kinds of pm_event_kind_t. */
+enum { KIND_OUTPUT = PM_EVENT_LIMIT + 1, KIND_LINES, KIND_ACTIVE, KIND_COUNT };
+
+/* Length of a row that describes a process. */
+enum { ROW_LENGTH = 11 };
+
+const napi_type_tag manager_tag = {0x6d70c1a5d2f94b07, 0x9e31f04a7c6b58d2};
+
+class Manager;
+
+/* What the environment and the engine know of a manager: it lasts until the
+ * engine has closed, the object need not. */
+struct Closing {
+  Manager *owner; /* NULL once it has been collected */
+  napi_async_cleanup_hook_handle hook;
+  napi_deferred deferred; /* of close(); NULL if nobody waits */
+};
+
+/* A stop or a restart that somebody waits for. */
+struct Pending {
+  Manager *owner;
+  napi_deferred deferred;
+};
+
+class Manager : public Napi::ObjectWrap<Manager> {
+public:
+  static Napi::Function Define(Napi::Env env);
+
+  /* NULL if object is none of ours, whatever it wraps. */
+  static Manager *Unwrap(Napi::Object object) {
+    bool ours = false;
+    napi_status status = napi_check_object_type_tag(object.Env(), object, &manager_tag, &ours);
+    return status == napi_ok && ours ? Napi::ObjectWrap<Manager>::Unwrap(object) : nullptr;
+  }
+
+  explicit Manager(const Napi::CallbackInfo &info);
+  ~Manager() override;
+
+  Napi::Value Spawn(const Napi::CallbackInfo &info);
+  Napi::Value Stop(const Napi::CallbackInfo &info);
+  Napi::Value Restart(const Napi::CallbackInfo &info);
+  Napi::Value Status(const Napi::CallbackInfo &info);
+  Napi::Value List(const Napi::CallbackInfo &info);
+  Napi::Value Logs(const Napi::CallbackInfo &info);
+  Napi::Value Write(const Napi::CallbackInfo &info);
+  Napi::Value CloseStdin(const Napi::CallbackInfo &info);
+  Napi::Value Remove(const Napi::CallbackInfo &info);
+  Napi::Value Close(const Napi::CallbackInfo &info);
+  Napi::Value HasRef(const Napi::CallbackInfo &info);
+  Napi::Value Backend(const Napi::CallbackInfo &info);
+  void Listen(const Napi::CallbackInfo &info);
+  void RefuseNew(const Napi::CallbackInfo &info);
+  void KillAll(const Napi::CallbackInfo &info);
+  void KeepLoop(const Napi::CallbackInfo &info);
+  void LeaveLoop(const Napi::CallbackInfo &info);
+
+private:
+  static Manager *From(pm_manager_t *m) {
+    return static_cast<Manager *>(pm_manager_data(m));
+  }
+  static void OnEvent(pm_manager_t *m, const pm_event_t *event);
+  static void OnOutput(pm_manager_t *m, pm_str_t id, pm_stream_t stream, pm_str_t bytes, pm_encoding_t encoding);
+  static void OnLines(pm_manager_t *m, pm_str_t id, pm_stream_t stream, const pm_str_t *lines, size_t count,
+                      pm_encoding_t encoding);
+  static void OnActive(pm_manager_t *m, bool active);
+  static void OnDone(void *arg, bool result);
+  static void OnClosed(void *arg);
+  static void OnEnvEnd(napi_async_cleanup_hook_handle hook, void *arg);
+
+  const pm_error_t *Open(const Napi::CallbackInfo &info);
+  const pm_error_t *ReadOptions(Reader &in, napi_value values, const char *where, pm_options_t *out);
+  const pm_error_t *ReadConfig(Reader &in, const Napi::CallbackInfo &info, pm_config_t *out);
+
+  static napi_value Row(Writer &out, const pm_status_t *status);
+  static napi_value Survivors(Writer &out, const pm_stop_report_t *stop);
+  napi_value MakeError(Writer &out, const pm_error_t *error);
+  const pm_error_t *Failure(int err);
+  Napi::Value Throw(const pm_error_t *error);
+  Napi::Value Result(napi_value value);
+  Napi::Value Await(Pending *pending, int r, const pm_error_t *error);
+  Napi::Value Promise(napi_deferred *deferred);
+  void Settle(napi_deferred deferred, bool result);
+  void Call(Writer &out, size_t argc, const napi_value *argv);
+  void ReportException();
+
+  void SetAlive(bool alive);
+  void Hold();
+  void Release();
+  void BeginClose();
+
+  pm_manager_t *m_ = nullptr; /* NULL once it is being closed */
+  pm_options_t options_;
+  pm_error_t error_; /* of the call under way */
+  Closing *closing_ = nullptr;
+  Napi::FunctionReference callback_; /* weak: the object itself keeps it */
+  Napi::FunctionReference make_error_;
+  napi_async_context context_ = nullptr;
+  const char *backend_ = "";
+  unsigned holds_ = 0;
+  bool alive_ = false;
+  bool ref_ = true;
+  bool exiting_ = false;
+};
+
+} // namespace binding
+
+#endif // PM_BINDING_MANAGER_H

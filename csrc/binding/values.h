@@ -1,0 +1,287 @@
+/*
+ * Conversion of values: a Reader for what one call brings from JavaScript, a
+ * Writer for what one crossing hands to it. Both keep their first failure, so
+ * that code using them looks once, at the end.
+ */
+#ifndef PM_BINDING_VALUES_H
+#define PM_BINDING_VALUES_H
+
+#include <node_api.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "../pm.h"
+
+namespace binding {
+
+inline const pm_error_t memory_error = {UV_ENOMEM, "ENOMEM", nullptr, "Error", "", "out of memory"};
+inline const pm_error_t argument_error = {UV_EINVAL, "ERR_INVALID_ARG_TYPE",          nullptr, "TypeError",
+                                          "",        "an argument has the wrong type"};
+
+/* Strings are copied as UTF-8 into memory that lives as long as the reader. */
+class Reader {
+public:
+  explicit Reader(napi_env env) : env_(env) {
+  }
+  Reader(const Reader &) = delete;
+  Reader &operator=(const Reader &) = delete;
+
+  ~Reader() {
+    while (blocks_ != nullptr) {
+      Block *next = blocks_->next;
+      std::free(blocks_);
+      blocks_ = next;
+    }
+  }
+
+  /* NULL, or why it failed. */
+  const pm_error_t *error() const {
+    return error_;
+  }
+
+  /* Not given if value is no string. */
+  pm_str_t Text(napi_value value) {
+    size_t len = 0;
+    size_t room = static_cast<size_t>(end_ - next_);
+    napi_status status = napi_get_value_string_utf8(env_, value, next_, room, &len);
+    if (status == napi_string_expected) return {nullptr, 0};
+    /* A string that was cut ends less than one character before the end. */
+    if (status == napi_ok && len + 4 >= room) status = TextInNewBlock(value, &len);
+    if (status != napi_ok) {
+      Fail(&argument_error);
+      return {nullptr, 0};
+    }
+    pm_str_t text = {next_, len};
+    next_ += len;
+    return text;
+  }
+
+  /* Of a string, or of a Uint8Array, whose bytes are not copied. */
+  pm_str_t Bytes(napi_value value) {
+    napi_typedarray_type type;
+    size_t len = 0;
+    void *data = nullptr;
+    if (napi_get_typedarray_info(env_, value, &type, &len, &data, nullptr, nullptr) == napi_ok)
+      return {len == 0 ? "" : static_cast<const char *>(data), len};
+    pm_str_t text = Text(value);
+    if (text.base == nullptr) Fail(&argument_error);
+    return text;
+  }
+
+  /* NULL and 0 if value is no array. */
+  const pm_str_t *Texts(napi_value value, size_t *count) {
+    uint32_t length = 0;
+    *count = 0;
+    if (napi_get_array_length(env_, value, &length) != napi_ok) return nullptr;
+    pm_str_t *texts = static_cast<pm_str_t *>(Take((length + size_t{1}) * sizeof(pm_str_t)));
+    if (texts == nullptr) return nullptr;
+    for (uint32_t i = 0; i < length; i++)
+      texts[i] = Text(Element(value, i));
+    *count = length;
+    return texts;
+  }
+
+  /* From [name, value, name, value, …]. */
+  const pm_env_var_t *Variables(napi_value value, size_t *count) {
+    uint32_t length = 0;
+    *count = 0;
+    if (napi_get_array_length(env_, value, &length) != napi_ok) return nullptr;
+    pm_env_var_t *variables = static_cast<pm_env_var_t *>(Take((length / 2 + size_t{1}) * sizeof(pm_env_var_t)));
+    if (variables == nullptr) return nullptr;
+    for (uint32_t i = 0; i < length / 2; i++) {
+      variables[i].name = Text(Element(value, 2 * i));
+      variables[i].value = Text(Element(value, 2 * i + 1));
+    }
+    *count = length / 2;
+    return variables;
+  }
+
+  napi_value Element(napi_value array, uint32_t i) {
+    napi_value element = nullptr;
+    if (napi_get_element(env_, array, i, &element) != napi_ok) Fail(&argument_error);
+    return element;
+  }
+
+  double Number(napi_value value) {
+    double number = NAN;
+    if (napi_get_value_double(env_, value, &number) != napi_ok) Fail(&argument_error);
+    return number;
+  }
+
+  bool Boolean(napi_value value) {
+    bool boolean = false;
+    if (napi_get_value_bool(env_, value, &boolean) != napi_ok) Fail(&argument_error);
+    return boolean;
+  }
+
+  napi_valuetype Type(napi_value value) {
+    napi_valuetype type = napi_undefined;
+    if (napi_typeof(env_, value, &type) != napi_ok) Fail(&argument_error);
+    return type;
+  }
+
+private:
+  struct Block {
+    Block *next;
+  };
+  enum { BLOCK_SIZE = 64 * 1024 };
+
+  void Fail(const pm_error_t *error) {
+    if (error_ == nullptr) error_ = error;
+  }
+
+  /* Makes next_ the beginning of at least size free bytes. */
+  bool Grow(size_t size) {
+    size_t whole = sizeof(Block) + (size > BLOCK_SIZE ? size : static_cast<size_t>(BLOCK_SIZE));
+    Block *block = static_cast<Block *>(std::malloc(whole));
+    if (block == nullptr) {
+      Fail(&memory_error);
+      return false;
+    }
+    block->next = blocks_;
+    blocks_ = block;
+    next_ = reinterpret_cast<char *>(block + 1);
+    end_ = reinterpret_cast<char *>(block) + whole;
+    return true;
+  }
+
+  napi_status TextInNewBlock(napi_value value, size_t *len) {
+    napi_status status = napi_get_value_string_utf8(env_, value, nullptr, 0, len);
+    if (status != napi_ok || !Grow(*len + 1)) return status != napi_ok ? status : napi_generic_failure;
+    return napi_get_value_string_utf8(env_, value, next_, *len + 1, len);
+  }
+
+  /* Memory aligned for structures of pointers. */
+  void *Take(size_t size) {
+    next_ += -reinterpret_cast<uintptr_t>(next_) & (alignof(pm_env_var_t) - 1);
+    if (next_ > end_ || static_cast<size_t>(end_ - next_) < size) {
+      if (!Grow(size)) return nullptr;
+    }
+    void *taken = next_;
+    next_ += size;
+    return taken;
+  }
+
+  napi_env env_;
+  const pm_error_t *error_ = nullptr;
+  Block *blocks_ = nullptr;
+  alignas(pm_env_var_t) char first_[8 * 1024];
+  char *next_ = first_;
+  char *end_ = first_ + sizeof(first_);
+};
+
+/* The id of a process, for looking it up. What cannot be an id is read as the
+ * empty string, which is none either. */
+class Id {
+public:
+  Id(napi_env env, napi_value value) {
+    size_t len = 0;
+    napi_status status = napi_get_value_string_utf8(env, value, bytes_, sizeof(bytes_), &len);
+    text_.len = status == napi_ok && len <= MAX ? len : 0;
+  }
+  Id(const Id &) = delete;
+  Id &operator=(const Id &) = delete;
+
+  operator pm_str_t() const {
+    return text_;
+  }
+
+private:
+  enum { MAX = 256 };
+  char bytes_[MAX + 5]; /* a longer one is seen to be longer, whatever character it was cut in */
+  pm_str_t text_ = {bytes_, 0};
+};
+
+inline bool is_ascii(const char *bytes, size_t len) {
+  uint64_t high = 0;
+  size_t i = 0;
+  for (; i + 8 <= len; i += 8) {
+    uint64_t word;
+    std::memcpy(&word, bytes + i, 8);
+    high |= word;
+  }
+  for (; i < len; i++)
+    high |= static_cast<unsigned char>(bytes[i]);
+  return (high & 0x8080808080808080) == 0;
+}
+
+/* Values made after a failure are NULL. */
+class Writer {
+public:
+  explicit Writer(napi_env env) : env_(env) {
+  }
+
+  bool ok() const {
+    return ok_;
+  }
+
+  napi_value Undefined() {
+    return Keep(napi_get_undefined(env_, &value_), value_);
+  }
+  napi_value Null() {
+    return Keep(napi_get_null(env_, &value_), value_);
+  }
+  napi_value Number(double number) {
+    return Keep(napi_create_double(env_, number, &value_), value_);
+  }
+  napi_value Boolean(bool boolean) {
+    return Keep(napi_get_boolean(env_, boolean, &value_), value_);
+  }
+
+  /* undefined if it is not given. Invalid UTF-8 becomes U+FFFD. */
+  napi_value Text(pm_str_t text, pm_encoding_t encoding = PM_ENCODING_UTF8) {
+    if (text.base == nullptr) return Undefined();
+    if (encoding == PM_ENCODING_BUFFER)
+      return Keep(napi_create_buffer_copy(env_, text.len, text.base, nullptr, &value_), value_);
+    if (encoding == PM_ENCODING_LATIN1 || is_ascii(text.base, text.len))
+      return Keep(napi_create_string_latin1(env_, text.base, text.len, &value_), value_);
+    return Keep(napi_create_string_utf8(env_, text.base, text.len, &value_), value_);
+  }
+
+  /* null if there is none. */
+  napi_value Word(const char *word) {
+    return word == nullptr ? Null() : Text({word, std::strlen(word)});
+  }
+
+  napi_value Array() {
+    return Keep(napi_create_array(env_, &value_), value_);
+  }
+  void Element(napi_value array, uint32_t i, napi_value element) {
+    ok_ = ok_ && napi_set_element(env_, array, i, element) == napi_ok;
+  }
+  napi_value Object() {
+    return Keep(napi_create_object(env_, &value_), value_);
+  }
+  void Property(napi_value object, const char *name, napi_value value) {
+    ok_ = ok_ && napi_set_named_property(env_, object, name, value) == napi_ok;
+  }
+
+  /* Takes over a value that was made elsewhere, or did not come about. */
+  napi_value Keep(napi_status status, const napi_value &value) {
+    ok_ = ok_ && status == napi_ok;
+    return ok_ ? value : nullptr;
+  }
+
+private:
+  napi_env env_;
+  napi_value value_ = nullptr;
+  bool ok_ = true;
+};
+
+/* Lists values in order, as the log lines of a stream come. */
+struct Collected {
+  Writer &out;
+  napi_value array;
+  uint32_t count;
+
+  void Add(napi_value value) {
+    out.Element(array, count++, value);
+  }
+};
+
+} // namespace binding
+
+#endif // PM_BINDING_VALUES_H
