@@ -1,0 +1,13 @@
+'use strict'
+
+module.exports = {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/test'],
+  testMatch: ['**/test/{unit,faults,real}/**/*.test.js'],
+  globalSetup: '<rootDir>/test/setup/global-setup.js',
+  globalTeardown: '<rootDir>/test/setup/global-teardown.js',
+  setupFiles: ['<rootDir>/test/setup/environment.js'],
+  // A machine with two cores runs real processes beside the tests.
+  maxWorkers: 2,
+  testTimeout: 60000
+}
