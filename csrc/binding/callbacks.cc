@@ -3,24 +3,20 @@
 
 namespace binding {
 
-void Manager::Settle(napi_deferred deferred, bool result) {
-  napi_callback_scope scope = nullptr;
+/* An asynchronous call: what it makes ready, awaited promises too, runs when it
+ * returns. */
+void Manager::Call(const Napi::FunctionReference &function, Writer &out, size_t argc, const napi_value *argv) {
+  napi_value self = Value(), callee = function.Value();
+  if (out.ok() && self != nullptr && callee != nullptr)
+    out.Keep(napi_make_callback(Env(), context_, self, callee, argc, argv, nullptr), callee);
+  if (!out.ok()) ReportException();
+}
+
+void Manager::Resolve(const Napi::FunctionReference &resolve, bool result) {
   Napi::HandleScope handles(Env());
   Writer out(Env());
   napi_value value = out.Boolean(result);
-  if (deferred == nullptr || !out.ok()) return;
-  /* The end of the scope runs what awaits the promise. */
-  if (context_ != nullptr && napi_open_callback_scope(Env(), Value(), context_, &scope) != napi_ok) scope = nullptr;
-  napi_resolve_deferred(Env(), deferred, value);
-  if (scope != nullptr) napi_close_callback_scope(Env(), scope);
-  ReportException();
-}
-
-void Manager::Call(Writer &out, size_t argc, const napi_value *argv) {
-  napi_value self = Value(), callback = callback_.Value();
-  if (out.ok() && self != nullptr && callback != nullptr)
-    out.Keep(napi_make_callback(Env(), context_, self, callback, argc, argv, nullptr), callback);
-  if (!out.ok()) ReportException();
+  Call(resolve, out, 1, &value);
 }
 
 /* An exception of a listener becomes the process's 'uncaughtException'. */
@@ -79,7 +75,7 @@ void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
     add_number(event->value);
     break;
   }
-  self->Call(out, argc, argv);
+  self->Call(self->callback_, out, argc, argv);
 }
 
 napi_value Manager::Survivors(Writer &out, const pm_stop_report_t *stop) {
@@ -95,7 +91,7 @@ void Manager::OnOutput(pm_manager_t *m, pm_str_t id, pm_stream_t stream, pm_str_
   Napi::HandleScope handles(self->Env());
   Writer out(self->Env());
   napi_value argv[] = {out.Number(KIND_OUTPUT), out.Text(id), out.Number(stream), out.Text(bytes, encoding)};
-  self->Call(out, 4, argv);
+  self->Call(self->callback_, out, 4, argv);
 }
 
 void Manager::OnLines(pm_manager_t *m, pm_str_t id, pm_stream_t stream, const pm_str_t *lines, size_t count,
@@ -108,7 +104,7 @@ void Manager::OnLines(pm_manager_t *m, pm_str_t id, pm_stream_t stream, const pm
   for (size_t i = 0; i < count; i++)
     batch.Add(out.Text(lines[i], encoding));
   napi_value argv[] = {out.Number(KIND_LINES), out.Text(id), out.Number(stream), batch.array};
-  self->Call(out, 4, argv);
+  self->Call(self->callback_, out, 4, argv);
 }
 
 void Manager::OnActive(pm_manager_t *m, bool active) {
@@ -119,14 +115,14 @@ void Manager::OnActive(pm_manager_t *m, bool active) {
   napi_value argv[] = {out.Number(KIND_ACTIVE), out.Undefined(), out.Boolean(active)};
   self->Hold(); /* for the call, also when this ends the object's activity */
   self->SetAlive(active);
-  self->Call(out, 3, argv);
+  self->Call(self->callback_, out, 3, argv);
   self->Release();
 }
 
 void Manager::OnDone(void *arg, bool result) {
   Pending *pending = static_cast<Pending *>(arg);
   Manager *self = pending->owner;
-  if (!self->exiting_) self->Settle(pending->deferred, result);
+  if (!self->exiting_) self->Resolve(pending->resolve, result);
   delete pending;
   self->Release();
 }

@@ -41,7 +41,7 @@ const pm_error_t *Manager::Open(const Napi::CallbackInfo &info) {
   if (in.error() != nullptr) return in.error();
 
   if (napi_get_uv_event_loop(info.Env(), &loop) != napi_ok) return Failure(UV_ENOTSUP);
-  closing_ = new (std::nothrow) Closing{this, nullptr, nullptr};
+  closing_ = new (std::nothrow) Closing{this, nullptr, {}};
   if (closing_ == nullptr) return &memory_error;
   int r = UV_ENOMEM;
   if (napi_add_async_cleanup_hook(info.Env(), OnEnvEnd, closing_, &closing_->hook) != napi_ok) goto no_hook;
@@ -103,8 +103,8 @@ void Manager::OnClosed(void *arg) {
     Napi::HandleScope handles(self->Env());
     self->closing_ = nullptr;
     self->SetAlive(false);
-    if (closing->deferred != nullptr) {
-      if (!self->exiting_) self->Settle(closing->deferred, true);
+    if (!closing->resolve.IsEmpty()) {
+      if (!self->exiting_) self->Resolve(closing->resolve, true);
       self->Release();
     }
   }

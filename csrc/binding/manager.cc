@@ -97,24 +97,22 @@ Napi::Value Manager::Spawn(const Napi::CallbackInfo &info) {
   return Result(out.Text(id));
 }
 
-/* (id, timeout): a promise, or undefined for an unknown id. */
+/* (id, timeout, resolve): false for an unknown id, else resolve is called. */
 Napi::Value Manager::Stop(const Napi::CallbackInfo &info) {
   Reader in(info.Env());
   double timeout = in.Number(info[1]);
   if (in.error() != nullptr) return Throw(in.error());
-  if (m_ == nullptr) return info.Env().Undefined();
-  Pending *pending = new (std::nothrow) Pending{this, nullptr};
+  Pending *pending = NewPending(info[2]);
   if (pending == nullptr) return Throw(&memory_error);
-  int r = pm_process_stop(m_, Id(info.Env(), info[0]), timeout, OnDone, pending);
+  int r = m_ == nullptr ? UV_ENOENT : pm_process_stop(m_, Id(info.Env(), info[0]), timeout, OnDone, pending);
   return Await(pending, r, r == 0 ? nullptr : Failure(r));
 }
 
-/* (id): a promise, or undefined for an unknown id. */
+/* (id, resolve): false for an unknown id, else resolve is called. */
 Napi::Value Manager::Restart(const Napi::CallbackInfo &info) {
-  if (m_ == nullptr) return info.Env().Undefined();
-  Pending *pending = new (std::nothrow) Pending{this, nullptr};
+  Pending *pending = NewPending(info[1]);
   if (pending == nullptr) return Throw(&memory_error);
-  int r = pm_process_restart(m_, Id(info.Env(), info[0]), OnDone, pending, &error_);
+  int r = m_ == nullptr ? UV_ENOENT : pm_process_restart(m_, Id(info.Env(), info[0]), OnDone, pending, &error_);
   return Await(pending, r, &error_);
 }
 
@@ -187,12 +185,12 @@ Napi::Value Manager::Remove(const Napi::CallbackInfo &info) {
   return Result(out.Boolean(m_ != nullptr && pm_process_remove(m_, Id(info.Env(), info[0])) == 0));
 }
 
-/* (): a promise. To be called once. */
-Napi::Value Manager::Close(const Napi::CallbackInfo &info) {
-  if (m_ == nullptr) return info.Env().Undefined();
-  Napi::Value promise = Promise(&closing_->deferred);
+/* (resolve): to be called once; resolve is called when nothing is left. */
+void Manager::Close(const Napi::CallbackInfo &info) {
+  if (m_ == nullptr) return;
+  Hold();
+  closing_->resolve = Napi::Persistent(info[0].As<Napi::Function>());
   BeginClose();
-  return promise;
 }
 
 Napi::Value Manager::HasRef(const Napi::CallbackInfo &info) {
@@ -283,19 +281,20 @@ const pm_error_t *Manager::Failure(int err) {
   return &error_;
 }
 
-/* What a call answers that took pending, or did not (r). */
-Napi::Value Manager::Await(Pending *pending, int r, const pm_error_t *error) {
-  if (r == 0) return Promise(&pending->deferred);
-  delete pending;
-  return r == UV_ENOENT ? Env().Undefined() : Throw(error);
+Pending *Manager::NewPending(const Napi::Value &resolve) {
+  return new (std::nothrow) Pending{this, Napi::Persistent(resolve.As<Napi::Function>())};
 }
 
-/* The object lives until the promise is settled. */
-Napi::Value Manager::Promise(napi_deferred *deferred) {
-  napi_value promise = nullptr;
-  Hold();
-  if (napi_create_promise(Env(), deferred, &promise) != napi_ok) *deferred = nullptr;
-  return Result(promise);
+/* What a call answers that took pending, or did not (r). The object lives until
+ * what was taken is settled. */
+Napi::Value Manager::Await(Pending *pending, int r, const pm_error_t *error) {
+  Writer out(Env());
+  if (r == 0) {
+    Hold();
+  } else {
+    delete pending;
+  }
+  return r == 0 || r == UV_ENOENT ? Result(out.Boolean(r == 0)) : Throw(error);
 }
 
 } // namespace binding

@@ -28,13 +28,13 @@ class Manager;
 struct Closing {
   Manager *owner; /* NULL once it has been collected */
   napi_async_cleanup_hook_handle hook;
-  napi_deferred deferred; /* of close(); NULL if nobody waits */
+  Napi::FunctionReference resolve; /* of close(); empty if nobody waits */
 };
 
 /* A stop or a restart that somebody waits for. */
 struct Pending {
   Manager *owner;
-  napi_deferred deferred;
+  Napi::FunctionReference resolve; /* of the promise */
 };
 
 class Manager : public Napi::ObjectWrap<Manager> {
@@ -60,7 +60,7 @@ public:
   Napi::Value Write(const Napi::CallbackInfo &info);
   Napi::Value CloseStdin(const Napi::CallbackInfo &info);
   Napi::Value Remove(const Napi::CallbackInfo &info);
-  Napi::Value Close(const Napi::CallbackInfo &info);
+  void Close(const Napi::CallbackInfo &info);
   Napi::Value HasRef(const Napi::CallbackInfo &info);
   Napi::Value Backend(const Napi::CallbackInfo &info);
   void Listen(const Napi::CallbackInfo &info);
@@ -92,10 +92,10 @@ private:
   const pm_error_t *Failure(int err);
   Napi::Value Throw(const pm_error_t *error);
   Napi::Value Result(napi_value value);
+  Pending *NewPending(const Napi::Value &resolve);
   Napi::Value Await(Pending *pending, int r, const pm_error_t *error);
-  Napi::Value Promise(napi_deferred *deferred);
-  void Settle(napi_deferred deferred, bool result);
-  void Call(Writer &out, size_t argc, const napi_value *argv);
+  void Resolve(const Napi::FunctionReference &resolve, bool result);
+  void Call(const Napi::FunctionReference &function, Writer &out, size_t argc, const napi_value *argv);
   void ReportException();
 
   void SetAlive(bool alive);

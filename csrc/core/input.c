@@ -161,7 +161,8 @@ void pm__input_open(pm__input_t *in, pm__run_t *run, int fd) {
   in->run = run;
   in->pipe.data = in;
   in->pipe.fd = -1;
-  if (fd < 0 || pm__pipe_open(run->process->manager->loop, &in->pipe, fd) != 0) return;
+  if (fd < 0) return;
+  pm__pipe_open(&in->pipe, &run->process->manager->poller, fd);
   pm__run_opened(run);
 }
 

@@ -164,6 +164,7 @@ struct pm_manager {
   pm_str_t *allowed_commands; /* owned; NULL: any */
   size_t allowed_command_count;
 
+  pm__poller_t poller;
   pm__spawner_t spawner;
   pm__env_block_t *recent_env;
   char *read_buffer; /* one for all streams; NULL until the first start */
@@ -180,7 +181,8 @@ struct pm_manager {
   pm__events_t events;
   uv_idle_t turn;     /* delivers what API calls queued */
   uv_timer_t monitor; /* samples metrics; in pm_manager_close: gives up */
-  unsigned pending;   /* processes, runs, works and own handles not yet freed */
+  unsigned pending;   /* processes, runs and works not yet freed */
+  unsigned own;       /* its own handles that are not closed yet: turn, monitor, poller */
   unsigned works;     /* removals of directories in the thread pool */
   unsigned listening;
   uint64_t random;

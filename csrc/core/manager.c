@@ -25,7 +25,6 @@ int pm_check_libuv(void) {
 }
 
 static void free_manager(pm_manager_t *m) {
-  pm__spawner_close(&m->spawner);
   pm__env_block_unref(m->recent_env);
   for (size_t i = 0; i < m->allowed_command_count; i++)
     pm__free((char *)m->allowed_commands[i].base);
@@ -62,19 +61,20 @@ int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_
   m->next_id = 1000;
   m->refd = true;
   m->random = uv_hrtime() | 1;
-  pm__spawner_init(&m->spawner, loop);
   int r = copy_allowed(m, config);
   if (r == 0) r = pm__events_reserve(m, PM__EVENTS_PER_CALL);
   if (r != 0) {
     free_manager(m);
     return r;
   }
+  pm__spawner_init(&m->spawner, &m->poller, loop);
+  m->poller.data = m;
   /* Neither can fail. The monitor alone never keeps a loop alive. */
   uv_idle_init(loop, &m->turn);
   uv_timer_init(loop, &m->monitor);
   uv_unref((uv_handle_t *)&m->monitor);
   m->turn.data = m->monitor.data = m;
-  m->pending = 2;
+  m->own = 3;
   *out = m;
   return 0;
 }
@@ -139,30 +139,36 @@ void pm_manager_kill_all(pm_manager_t *m) {
 
 /* ---- closing ------------------------------------------------------------------- */
 
-static void finish_closing(pm_manager_t *m);
+static void own_closed(pm_manager_t *m) {
+  if (--m->own > 0) return;
+  pm_closed_cb cb = m->on_closed;
+  void *arg = m->on_closed_arg;
+  pm__spawner_close(&m->spawner);
+  free_manager(m);
+  cb(arg);
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+  own_closed(handle->data);
+}
+
+static void on_poller_closed(pm__poller_t *poller) {
+  own_closed(poller->data);
+}
+
+/* Once everything else is gone. */
+static void close_own(pm_manager_t *m) {
+  uv_close((uv_handle_t *)&m->turn, on_handle_closed);
+  uv_close((uv_handle_t *)&m->monitor, on_handle_closed);
+  pm__poller_close(&m->poller, on_poller_closed);
+}
 
 void pm__manager_hold(pm_manager_t *m) {
   m->pending++;
 }
 
-/* While closing the timer is the last to go. */
 void pm__manager_release(pm_manager_t *m) {
-  if (--m->pending == 1 && m->closing) finish_closing(m);
-  if (m->pending > 0) return;
-  pm_closed_cb cb = m->on_closed;
-  void *arg = m->on_closed_arg;
-  free_manager(m);
-  cb(arg);
-}
-
-static void on_own_closed(uv_handle_t *handle) {
-  pm__manager_release(handle->data);
-}
-
-/* The monitor's timer is the patience now; once nothing is left to wait for it
- * is closed, at the latest when it fires. */
-static void finish_closing(pm_manager_t *m) {
-  if (!uv_is_closing((uv_handle_t *)&m->monitor)) uv_close((uv_handle_t *)&m->monitor, on_own_closed);
+  if (--m->pending == 0 && m->closing) close_own(m);
 }
 
 static void on_patience(uv_timer_t *timer) {
@@ -172,7 +178,6 @@ static void on_patience(uv_timer_t *timer) {
     next = run->next;
     pm__run_give_up(run);
   }
-  finish_closing(m);
 }
 
 void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg) {
@@ -180,6 +185,8 @@ void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg) {
   m->on_closed_arg = arg;
   pm_manager_kill_all(m);
   m->closing = true;
+  pm__manager_hold(m); /* while this function works */
+  uv_idle_stop(&m->turn);
   pm__events_discard(m);
   while (m->first) {
     pm__process_t *p = m->first;
@@ -187,8 +194,8 @@ void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg) {
     pm__events_answer(p, &p->restart_waiters, false);
     pm__process_forget(p);
   }
-  uv_close((uv_handle_t *)&m->turn, on_own_closed);
   uv_update_time(m->loop);
   uv_ref((uv_handle_t *)&m->monitor);
   uv_timer_start(&m->monitor, on_patience, CLOSE_PATIENCE, 0);
+  pm__manager_release(m);
 }

@@ -93,9 +93,9 @@ void pm__output_open(pm__output_t *o, pm__run_t *run, pm_stream_t stream, int fd
   o->run = run;
   o->stream = stream;
   o->pipe.data = o;
-  if (pm__pipe_open(run->process->manager->loop, &o->pipe, fd) != 0) return;
+  pm__pipe_open(&o->pipe, &run->process->manager->poller, fd);
   pm__run_opened(run);
-  pm__pipe_watch_readable(&o->pipe, on_readable);
+  if (pm__pipe_watch_readable(&o->pipe, on_readable) != 0) pm__output_close(o);
 }
 
 void pm__output_finish(pm__output_t *o) {

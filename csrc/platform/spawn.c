@@ -10,9 +10,10 @@
 #include "group.h"
 #include "spawn_backend.h"
 
-void pm__spawner_init(pm__spawner_t *s, uv_loop_t *loop) {
-  *s = (pm__spawner_t){.loop = loop, .reserved = {-1, -1, -1}, .placeholder = -1};
+void pm__spawner_init(pm__spawner_t *s, pm__poller_t *poller, uv_loop_t *loop) {
+  *s = (pm__spawner_t){.poller = poller, .reserved = {-1, -1, -1}, .placeholder = -1};
   pm__spawner_choose(s);
+  pm__poller_init(poller, loop, s->backend == &pm__spawn_portable);
 }
 
 void pm__spawner_close(pm__spawner_t *s) {
@@ -34,6 +35,8 @@ int pm__spawn(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child
   child->on_exit = on_exit;
   child->exit.code = -1;
   child->backend = s->backend;
+  child->watch.data = child;
+  pm__watch_init(&child->watch, s->poller, -1);
   return s->backend->start(s, spec, child, why);
 }
 
@@ -72,23 +75,29 @@ int pm__child_survivors(pm__child_t *child, int *pids, int max) {
 }
 
 void pm__child_ref(pm__child_t *child) {
-  uv_ref(child->handle);
+  if (child->process) uv_ref((uv_handle_t *)child->process);
+  pm__watch_ref(&child->watch);
 }
 
 void pm__child_unref(pm__child_t *child) {
-  uv_unref(child->handle);
+  if (child->process) uv_unref((uv_handle_t *)child->process);
+  pm__watch_unref(&child->watch);
 }
 
-static void on_handle_closed(uv_handle_t *handle) {
-  pm__child_t *child = handle->data;
-  if (handle != (uv_handle_t *)&child->poll) pm__free(handle);
+static void free_process(uv_handle_t *handle) {
+  pm__free(handle);
+}
+
+static void on_watch_closed(pm__watch_t *watch) {
+  pm__child_t *child = watch->data;
   child->on_close(child);
 }
 
 void pm__child_close(pm__child_t *child, void (*cb)(pm__child_t *)) {
   child->on_close = cb;
-  uv_close(child->handle, on_handle_closed);
-  /* uv_close has taken the descriptor off the loop: it may be closed now. */
+  if (child->process) uv_close((uv_handle_t *)child->process, free_process);
+  child->process = NULL;
+  pm__watch_close(&child->watch, on_watch_closed);
   if (child->pidfd >= 0) close(child->pidfd);
   child->pidfd = -1;
 }

@@ -19,6 +19,8 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "poller.h"
+
 typedef struct pm__child pm__child_t;
 typedef struct pm__spawner pm__spawner_t;
 
@@ -57,17 +59,16 @@ struct pm__child {
   void (*on_close)(pm__child_t *child);
   pm__exit_t exit;
   int pidfd;
-  bool ended;          /* it has ended; it is a zombie until reaped */
-  bool reaped;         /* its pid may belong to somebody else, unless its group lives on */
-  uv_poll_t poll;      /* of the pidfd */
-  uv_handle_t *handle; /* what watches: &poll, or a uv_process_t of the heap, which after a failed
-                          uv_spawn has to outlive the call */
+  bool ended;            /* it has ended; it is a zombie until reaped */
+  bool reaped;           /* its pid may belong to somebody else, unless its group lives on */
+  pm__watch_t watch;     /* of the pidfd */
+  uv_process_t *process; /* portable only; of the heap, since it has to outlive a failed uv_spawn */
 };
 
 /* Per manager. Holds a stack and a few reserved descriptors from the first
  * spawn on. Must not move while children of it live. */
 struct pm__spawner {
-  uv_loop_t *loop;
+  pm__poller_t *poller;
   const struct pm__spawn_backend *backend;
   void *stack;         /* of the child between clone and exec */
   int reserved[3];     /* low descriptor numbers for the child's ends */
@@ -75,8 +76,9 @@ struct pm__spawner {
   bool no_close_range; /* the kernel lacks CLOSE_RANGE_UNSHARE */
 };
 
-/* Chooses a backend and allocates nothing. */
-void pm__spawner_init(pm__spawner_t *s, uv_loop_t *loop);
+/* Chooses a backend, and initialises poller (which is to outlive the spawner)
+ * as fits it. Opens nothing. */
+void pm__spawner_init(pm__spawner_t *s, pm__poller_t *poller, uv_loop_t *loop);
 
 /* Gives everything back. Idempotent; children already started are unaffected. */
 void pm__spawner_close(pm__spawner_t *s);

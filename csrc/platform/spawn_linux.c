@@ -152,27 +152,21 @@ static int launch(pm__spawner_t *s, pm__launch_t *l, int *pid, int *pidfd, pm__s
   return pm__spawn_fail(why, l->error, pm__step_name(l->step), l->path);
 }
 
-static void on_pidfd(uv_poll_t *poll, int status, int events) {
-  pm__child_t *child = poll->data;
-  (void)status;
-  (void)events;
-  uv_poll_stop(poll);
+static void on_pidfd(pm__watch_t *watch) {
+  pm__child_t *child = watch->data;
+  pm__watch_stop(watch);
   child->ended = true;
   child->on_exit(child);
 }
 
 /* From here on the command runs: a failure has to end it again. */
-static int watch(pm__spawner_t *s, pm__child_t *child, pm__spawn_failure_t *why) {
-  int r = uv_poll_init(s->loop, &child->poll, child->pidfd);
-  if (r != 0) {
-    kill(child->pid, SIGKILL);
-    discard(child->pid, &child->pidfd);
-    return pm__spawn_fail(why, r, "epoll_ctl", NULL);
-  }
-  child->poll.data = child;
-  child->handle = (uv_handle_t *)&child->poll;
-  uv_poll_start(&child->poll, UV_READABLE, on_pidfd);
-  return 0;
+static int watch_child(pm__child_t *child, pm__spawn_failure_t *why) {
+  child->watch.fd = child->pidfd;
+  int r = pm__watch_start(&child->watch, PM__READABLE, on_pidfd);
+  if (r == 0) return 0;
+  kill(child->pid, SIGKILL);
+  discard(child->pid, &child->pidfd);
+  return pm__spawn_fail(why, r, "epoll_ctl", NULL);
 }
 
 static int clone_start(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why) {
@@ -195,7 +189,7 @@ static int clone_start(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child
     goto close_stdio;
   }
   r = launch(s, &l, &child->pid, &child->pidfd, why);
-  if (r == 0) r = watch(s, child, why);
+  if (r == 0) r = watch_child(child, why);
 
 close_stdio:
   /* The child's ends are closed at both of their numbers, or EOF never comes. */
@@ -212,8 +206,7 @@ close_stdio:
   return 0;
 }
 
-/* By pid, not by pidfd: libuv has made that non-blocking, for which waitid
- * answers EAGAIN. ECHILD means somebody else reaped it (a host that ignores
+/* ECHILD means somebody else reaped it (a host that ignores
  * SIGCHLD, a stray waitpid(-1)): then nobody knows how it ended. */
 static void clone_reap(pm__child_t *child) {
   int status = 0;

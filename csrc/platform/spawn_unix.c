@@ -139,7 +139,7 @@ static int spawn_hidden(pm__spawner_t *s, const uv_process_options_t *options, p
   if (!process) return pm__spawn_fail(why, UV_ENOMEM, "malloc", NULL);
   int r = hide_descriptors(&hidden, why);
   if (r == 0) {
-    r = uv_spawn(s->loop, process, options);
+    r = uv_spawn(s->poller->loop, process, options);
     if (r != 0) {
       pm__spawn_fail(why, r, "fork", NULL);
       uv_close((uv_handle_t *)process, free_handle);
@@ -150,7 +150,7 @@ static int spawn_hidden(pm__spawner_t *s, const uv_process_options_t *options, p
   show_descriptors(&hidden);
   if (r != 0) return r;
   process->data = child;
-  child->handle = (uv_handle_t *)process;
+  child->process = process;
   child->pid = process->pid;
   return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * The host's end of a pipe, watched on the loop. The owner decides when to read
- * or write and how much; nothing is buffered here.
+ * The host's end of a pipe. The owner decides when to read or write and how
+ * much; nothing is buffered here.
  */
 #ifndef PM_PLATFORM_STREAM_H
 #define PM_PLATFORM_STREAM_H
@@ -8,22 +8,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-#include <uv.h>
+
+#include "poller.h"
 
 typedef struct pm__pipe pm__pipe_t;
 
-/* The owner's memory, which may be freed when the callback of pm__pipe_close
- * has run. */
+/* The owner's memory, which may go when the callback of pm__pipe_close has run. */
 struct pm__pipe {
-  uv_poll_t poll;
-  int fd; /* -1: closed or never opened */
+  pm__watch_t watch;
+  int fd; /* -1: closed */
   void *data;
   void (*on_ready)(pm__pipe_t *pipe);
   void (*on_close)(pm__pipe_t *pipe);
 };
 
-/* Takes fd over (also when it fails: then fd is closed). Not watched yet. */
-int pm__pipe_open(uv_loop_t *loop, pm__pipe_t *pipe, int fd);
+/* Takes fd over. Not watched yet. */
+void pm__pipe_open(pm__pipe_t *pipe, pm__poller_t *poller, int fd);
 
 /* Calls on_ready, level-triggered, whenever a read (a write) would not block;
  * that includes end of file and errors, which the read (write) then reports. */
@@ -40,6 +40,7 @@ size_t pm__pipe_available(pm__pipe_t *pipe);
 /* Bytes written, UV_EAGAIN when it is full, UV_EPIPE when nobody reads. */
 ssize_t pm__pipe_write(pm__pipe_t *pipe, const char *bytes, size_t len);
 
+/* Whether the loop is kept alive while it is watched (it is at first). */
 void pm__pipe_ref(pm__pipe_t *pipe);
 void pm__pipe_unref(pm__pipe_t *pipe);
 

@@ -5,39 +5,29 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-int pm__pipe_open(uv_loop_t *loop, pm__pipe_t *pipe, int fd) {
-  int r = uv_poll_init(loop, &pipe->poll, fd);
-  if (r != 0) {
-    close(fd);
-    pipe->fd = -1;
-    return r;
-  }
-  pipe->poll.data = pipe;
+void pm__pipe_open(pm__pipe_t *pipe, pm__poller_t *poller, int fd) {
   pipe->fd = fd;
-  return 0;
+  pipe->watch.data = pipe;
+  pm__watch_init(&pipe->watch, poller, fd);
 }
 
-/* A status other than 0 (libuv says UV_EBADF for POLLERR: the reader of our
- * stdin pipe is gone) is found by the read or write itself. */
-static void on_poll(uv_poll_t *poll, int status, int events) {
-  pm__pipe_t *pipe = poll->data;
-  (void)status;
-  (void)events;
+static void on_watch_ready(pm__watch_t *watch) {
+  pm__pipe_t *pipe = watch->data;
   pipe->on_ready(pipe);
 }
 
 int pm__pipe_watch_readable(pm__pipe_t *pipe, void (*on_ready)(pm__pipe_t *)) {
   pipe->on_ready = on_ready;
-  return uv_poll_start(&pipe->poll, UV_READABLE, on_poll);
+  return pm__watch_start(&pipe->watch, PM__READABLE, on_watch_ready);
 }
 
 int pm__pipe_watch_writable(pm__pipe_t *pipe, void (*on_ready)(pm__pipe_t *)) {
   pipe->on_ready = on_ready;
-  return uv_poll_start(&pipe->poll, UV_WRITABLE, on_poll);
+  return pm__watch_start(&pipe->watch, PM__WRITABLE, on_watch_ready);
 }
 
 void pm__pipe_unwatch(pm__pipe_t *pipe) {
-  uv_poll_stop(&pipe->poll);
+  pm__watch_stop(&pipe->watch);
 }
 
 ssize_t pm__pipe_read(pm__pipe_t *pipe, char *buffer, size_t size) {
@@ -63,22 +53,21 @@ ssize_t pm__pipe_write(pm__pipe_t *pipe, const char *bytes, size_t len) {
 }
 
 void pm__pipe_ref(pm__pipe_t *pipe) {
-  uv_ref((uv_handle_t *)&pipe->poll);
+  pm__watch_ref(&pipe->watch);
 }
 
 void pm__pipe_unref(pm__pipe_t *pipe) {
-  uv_unref((uv_handle_t *)&pipe->poll);
+  pm__watch_unref(&pipe->watch);
 }
 
-static void on_handle_closed(uv_handle_t *handle) {
-  pm__pipe_t *pipe = handle->data;
+static void on_watch_closed(pm__watch_t *watch) {
+  pm__pipe_t *pipe = watch->data;
   pipe->on_close(pipe);
 }
 
 void pm__pipe_close(pm__pipe_t *pipe, void (*cb)(pm__pipe_t *)) {
   pipe->on_close = cb;
-  uv_close((uv_handle_t *)&pipe->poll, on_handle_closed);
-  /* uv_close has taken it off the loop already. */
+  pm__watch_close(&pipe->watch, on_watch_closed);
   close(pipe->fd);
   pipe->fd = -1;
 }
