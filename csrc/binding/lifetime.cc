@@ -108,9 +108,10 @@ void Manager::OnClosed(void *arg) {
       self->Release();
     }
   }
-  /* An environment that ends has been waiting for this. */
-  napi_remove_async_cleanup_hook(closing->hook);
+  napi_async_cleanup_hook_handle hook = closing->hook;
   delete closing;
+  /* An environment that ends has been waiting for this. */
+  napi_remove_async_cleanup_hook(hook);
 }
 
 void Manager::OnEnvEnd(napi_async_cleanup_hook_handle, void *arg) {

@@ -1,0 +1,51 @@
+/*
+ * What the native tests share: allocations that fail on demand, loops that
+ * cannot hang, and the checks that nothing was left behind.
+ */
+#ifndef PM_TEST_SUPPORT_H
+#define PM_TEST_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <uv.h>
+
+/* ---- memory that runs out ------------------------------------------------ */
+
+/* The n-th allocation of the core from now on fails, and no other; 0: none.
+ * Starts alloc_seen anew. Counts over all threads. */
+void alloc_fail_nth(unsigned long n);
+
+/* The n-th allocation from now on fails and so do all later ones. */
+void alloc_fail_from(unsigned long n);
+
+/* Allocations asked for since alloc_fail_nth or alloc_fail_from. A test that
+ * fails each in turn is through when this stays below n. */
+unsigned long alloc_seen(void);
+
+/* ---- nothing is left behind ----------------------------------------------- */
+
+/* Open descriptors of this process. */
+int count_descriptors(void);
+
+/* There is no child, living or unreaped. */
+#define assert_no_child() assert_no_child_at(__FILE__, __LINE__)
+void assert_no_child_at(const char *file, int line);
+
+/* Closes loop; fails and names the handle if one is open or still closing. */
+#define assert_loop_closes(loop) assert_loop_closes_at((loop), __FILE__, __LINE__)
+void assert_loop_closes_at(uv_loop_t *loop, const char *file, int line);
+
+/* ---- waiting --------------------------------------------------------------- */
+
+/* Runs loop until *flag is true. Fails when nothing is left that could set it,
+ * or after 60 s. The loop must be closed by assert_loop_closes: that also takes
+ * down the timer this puts into it. */
+#define run_until(loop, flag) run_until_at((loop), (flag), __FILE__, __LINE__)
+void run_until_at(uv_loop_t *loop, const bool *flag, const char *file, int line);
+
+#endif /* PM_TEST_SUPPORT_H */
