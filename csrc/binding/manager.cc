@@ -8,8 +8,8 @@
 
 namespace binding {
 
-static const pm_error_t closed_error = {UV_ECANCELED, "ERR_MANAGER_CLOSED",         nullptr, "Error",
-                                        "",           "The manager has been closed"};
+static const pm_error_t closed_error = {UV_ECANCELED, "ERR_MANAGER_CLOSED",   nullptr, "Error",
+                                        "",           "The manager is closed"};
 
 Napi::Function Manager::Define(Napi::Env env) {
   return DefineClass(env, "NativeManager",

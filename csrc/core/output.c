@@ -15,6 +15,10 @@ static bool is_heard(const pm__output_t *o, unsigned what) {
   return !o->run->over && (o->run->process->manager->listening & what);
 }
 
+static unsigned listen_flag(const pm__output_t *o) {
+  return o->stream == PM_STDOUT ? PM_LISTEN_STDOUT : PM_LISTEN_STDERR;
+}
+
 static pm_encoding_t encoding_of(const pm__process_t *p) {
   return (pm_encoding_t)p->options.value[PM_OPT_ENCODING];
 }
@@ -52,8 +56,7 @@ static void take(pm__output_t *o, char *bytes, size_t len) {
   pm__process_t *p = o->run->process;
   pm__lines_feed(&p->logs[o->stream], bytes, len, is_heard(o, PM_LISTEN_LINES) ? on_lines : NULL, o);
   if (p->manager->closing) return;
-  unsigned listen = o->stream == PM_STDOUT ? PM_LISTEN_STDOUT : PM_LISTEN_STDERR;
-  if (is_heard(o, listen))
+  if (is_heard(o, listen_flag(o)))
     hand_out(o, bytes, len);
   else
     o->carried = 0;
@@ -65,7 +68,7 @@ static void end_stream(pm__output_t *o) {
   unsigned rest = o->carried;
   o->carried = 0;
   /* A character that nothing completes any more: the decoder says so. */
-  if (rest && !p->manager->closing && !o->run->over) call_on_output(o, o->carry, rest);
+  if (rest && !p->manager->closing && is_heard(o, listen_flag(o))) call_on_output(o, o->carry, rest);
 }
 
 /* Bytes taken; 0 when the stream has ended, UV_EAGAIN when it is empty. */

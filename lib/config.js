@@ -1,0 +1,172 @@
+'use strict'
+
+/* Reads what callers pass in. Only own properties count: what somebody put on
+ * Object.prototype never reaches a child. Types are checked here, values in the
+ * engine. */
+
+const { isMap } = require('node:util').types
+const native = require('./native')
+const { MAX_ID } = require('./arguments')
+const { coded, describe, quote, wrongType } = require('./errors')
+
+/** What typeof says of the values of each type of option. */
+const kinds = {
+  __proto__: null,
+  integer: { type: 'number', wanted: 'an integer' },
+  number: { type: 'number', wanted: 'a number' },
+  boolean: { type: 'boolean', wanted: 'true or false' },
+  choice: { type: 'string', wanted: 'a string' },
+}
+
+/** The own property of source, else undefined. */
+function own(source, name) {
+  return Object.hasOwn(source, name) ? source[name] : undefined
+}
+
+/** The elements of an array of strings, copied; undefined if it is not given. */
+function readStrings(value, field) {
+  if (value === undefined) return undefined
+  if (!Array.isArray(value)) throw wrongType(field, 'an array of strings', value)
+  const { length } = value
+  const strings = []
+  for (let i = 0; i < length; i++) {
+    const element = own(value, i)
+    if (typeof element !== 'string') throw wrongType(`${field}[${i}]`, 'a string', element)
+    strings.push(element)
+  }
+  return strings
+}
+
+function readString(value, field) {
+  if (value !== undefined && typeof value !== 'string') throw wrongType(field, 'a string', value)
+  return value
+}
+
+/**
+ * The values of the engine's options, one for each row of its table; undefined
+ * if none is given.
+ */
+function readTable(source, where, perProcess) {
+  let values
+  for (let i = 0; i < native.options.length; i++) {
+    const option = native.options[i]
+    if (perProcess && !option.perProcess) continue
+    const value = own(source, option.name)
+    if (value === undefined) continue
+    const { type, wanted } = kinds[option.type]
+    if (typeof value !== type) throw wrongType(`${where}.${option.name}`, wanted, value)
+    values ??= new Array(native.options.length).fill(undefined)
+    values[i] = value
+  }
+  return values
+}
+
+/** true, false, 'safe' or an array of names; undefined if it is not given. */
+function readInherit(source, where) {
+  const value = own(source, 'inheritEnv')
+  if (value === undefined || typeof value === 'boolean' || value === 'safe') return value
+  const field = `${where}.inheritEnv`
+  if (!Array.isArray(value)) throw wrongType(field, "true, false, 'safe' or an array of names", value)
+  return readStrings(value, field)
+}
+
+/**
+ * The options of a manager.
+ *
+ * @param {unknown} options what the constructor was given
+ */
+function readOptions(options) {
+  const source = options === undefined ? {} : options
+  if (typeof source !== 'object' || source === null) throw wrongType('options', 'an object', options)
+  return {
+    values: readTable(source, 'options', false),
+    allowedCommands: readStrings(own(source, 'allowedCommands'), 'options.allowedCommands'),
+    inheritEnv: readInherit(source, 'options') ?? true,
+    allowUnsafeEnv: readStrings(own(source, 'allowUnsafeEnv'), 'options.allowUnsafeEnv'),
+  }
+}
+
+function readId(id) {
+  if (id === undefined) return undefined
+  if (typeof id !== 'string') throw wrongType('config.id', 'a string', id)
+  if (id.length <= MAX_ID && id.isWellFormed()) return id
+  const problem = id.length > MAX_ID ? `of at most ${MAX_ID} bytes` : 'without lone surrogates'
+  throw coded(TypeError, 'ERR_INVALID_ID', `config.id must be a string ${problem}; got ${describe(id)}`)
+}
+
+function readCommand(command) {
+  if (typeof command === 'string' && command !== '') return command
+  throw coded(
+    TypeError,
+    'ERR_COMMAND_REQUIRED',
+    `Command is required: config.command must be a non-empty string; got ${describe(command)}`,
+  )
+}
+
+/** How messages name a variable. */
+function envField(name) {
+  return /^\w{1,60}$/.test(name) ? `config.env.${name}` : `config.env[${quote(name)}]`
+}
+
+/**
+ * [name, value, …] of config.env, undefined values included: they take a
+ * variable away. Messages name variables, never their values.
+ */
+function readEnv(env) {
+  if (env === undefined) return undefined
+  if (typeof env !== 'object' || env === null || Array.isArray(env) || isMap(env)) {
+    throw wrongType('config.env', 'an object of strings', env)
+  }
+  const pairs = []
+  for (const name of Object.keys(env)) {
+    const value = env[name]
+    if (value !== undefined && typeof value !== 'string') {
+      const got = value === null ? 'null' : `a value of type ${typeof value}`
+      throw coded(
+        TypeError,
+        'ERR_INVALID_ARG_TYPE',
+        `${envField(name)} must be a string, or undefined to take it away; got ${got}`,
+      )
+    }
+    pairs.push(name, value)
+  }
+  return pairs
+}
+
+/** [name, value, …] of the host, read now: workers and Jest have their own copy. */
+function readHostEnv() {
+  const { env } = process
+  const pairs = []
+  for (const name of Object.keys(env)) {
+    const value = env[name]
+    if (value !== undefined) pairs.push(name, typeof value === 'string' ? value : String(value))
+  }
+  return pairs
+}
+
+/**
+ * The arguments of the addon's `spawn`.
+ *
+ * @param {unknown} config what spawnProcess was given
+ * @param {{ inheritEnv: unknown, allowUnsafeEnv: unknown }} defaults the manager's
+ */
+function readConfig(config, defaults) {
+  if (typeof config !== 'object' || config === null) {
+    throw coded(TypeError, 'ERR_INVALID_ARG_TYPE', `Command is required: config must be an object; got ${describe(config)}`)
+  }
+  const command = readCommand(own(config, 'command'))
+  const inherit = readInherit(config, 'config') ?? defaults.inheritEnv
+  const allowUnsafe = readStrings(own(config, 'allowUnsafeEnv'), 'config.allowUnsafeEnv') ?? defaults.allowUnsafeEnv
+  const args = readStrings(own(config, 'args'), 'config.args')
+  const env = readEnv(own(config, 'env'))
+  return {
+    id: readId(own(config, 'id')),
+    command,
+    workingDir: readString(own(config, 'workingDir'), 'config.workingDir'),
+    inherit,
+    lists: [args, inherit === false ? undefined : readHostEnv(), env, allowUnsafe],
+    values: readTable(config, 'config', true),
+  }
+}
+
+module.exports = { readOptions, readConfig }

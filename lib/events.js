@@ -1,0 +1,33 @@
+'use strict'
+
+/**
+ * The payloads of events, by name, from what the addon's callback is given
+ * behind the kind.
+ */
+module.exports = {
+  __proto__: null,
+  spawn: (processId, pid, restarts) => ({ processId, pid, restarts }),
+  exit: (processId, code, signal, pid, uptime, restarts, unsent) => ({
+    processId,
+    code,
+    signal,
+    pid,
+    uptime,
+    restarts,
+    unsent,
+  }),
+  error: (processId, error) => ({ processId, error }),
+  restart: (processId, pid, restarts) => ({ processId, restarts, pid }),
+  backoff: (processId, delay, restarts) => ({ processId, delay, restarts }),
+  stop: (processId, code, signal, stopped, step, duration, survivors) => ({
+    processId,
+    stopped,
+    step,
+    code,
+    signal,
+    duration,
+    survivors: [...survivors],
+  }),
+  drain: (processId) => ({ processId }),
+  limit: (processId, limit, value) => (processId === undefined ? { limit, value } : { processId, limit, value }),
+}

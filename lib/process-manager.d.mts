@@ -1,0 +1,25 @@
+import ProcessManager from './process-manager.js'
+
+export { ProcessManager, ProcessManager as default }
+
+export type Options = ProcessManager.Options
+export type ProcessOptions = ProcessManager.ProcessOptions
+export type ProcessConfig = ProcessManager.ProcessConfig
+export type ProcessStatus = ProcessManager.ProcessStatus
+export type UnknownStatus = ProcessManager.UnknownStatus
+export type ListedProcess = ProcessManager.ListedProcess
+export type ProcessLogs = ProcessManager.ProcessLogs
+export type ProcessError = ProcessManager.ProcessError
+export type Status = ProcessManager.Status
+export type State = ProcessManager.State
+export type Events = ProcessManager.Events
+export type OutputEvent = ProcessManager.OutputEvent
+export type LineEvent = ProcessManager.LineEvent
+export type SpawnEvent = ProcessManager.SpawnEvent
+export type ExitEvent = ProcessManager.ExitEvent
+export type ErrorEvent = ProcessManager.ErrorEvent
+export type RestartEvent = ProcessManager.RestartEvent
+export type BackoffEvent = ProcessManager.BackoffEvent
+export type StopEvent = ProcessManager.StopEvent
+export type DrainEvent = ProcessManager.DrainEvent
+export type LimitEvent = ProcessManager.LimitEvent

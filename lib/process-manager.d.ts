@@ -1,0 +1,359 @@
+/// <reference types="node" />
+import { EventEmitter } from 'node:events'
+
+/**
+ * Spawns, watches, restarts and ends child processes.
+ *
+ * Times are in milliseconds and sizes in bytes unless a comment says otherwise.
+ *
+ * @example
+ * const manager = new ProcessManager()
+ * manager.on('stdout', ({ processId, data }) => console.log(`[${processId}]`, data))
+ * const id = manager.spawnProcess({ command: 'node', args: ['server.js'], autoRestart: true })
+ * await manager.stopProcess(id)
+ */
+declare class ProcessManager extends EventEmitter {
+  /**
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`: an option of the wrong type, or none of its words
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`: a number out of range
+   */
+  constructor(options?: ProcessManager.Options)
+
+  /** How processes are started: `'clone'` (Linux, constant time) or `'uv_spawn'` (portable). */
+  readonly backend: 'clone' | 'uv_spawn'
+
+  /**
+   * Starts a process and returns its id. That the command could not be executed
+   * is no exception: an `'error'` event tells it on a later turn of the loop.
+   *
+   * @throws {TypeError} `ERR_COMMAND_REQUIRED`, `ERR_INVALID_ID`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`
+   * @throws {Error} `ERR_PROCESS_LIMIT`, `ERR_ID_IN_USE`, `ERR_COMMAND_NOT_ALLOWED`, `ERR_UNSAFE_ENV`,
+   * `ERR_MANAGER_CLOSED`
+   */
+  spawnProcess(config: ProcessManager.ProcessConfig): string
+
+  /**
+   * Ends a process and everything that it started: SIGTERM, and SIGKILL for what
+   * is left after `timeout`. A second call while one is under way joins it.
+   *
+   * @param timeout ms from SIGTERM to SIGKILL; 0: SIGKILL at once; Infinity: never. Default: the process's `stopTimeout`
+   * @returns true once nothing of it is left, also when it had ended before; false for an unknown id, and when
+   * something cannot be killed (the `'stop'` event lists it)
+   */
+  stopProcess(processId: string, timeout?: number): Promise<boolean>
+
+  /**
+   * Stops a process if it runs, then starts it with the same config under the
+   * same id. A wait for an automatic restart is cut short.
+   *
+   * @returns whether it runs again; false for an unknown id. Rejects with `ERR_PROCESS_LIMIT` at the process limit
+   */
+  restartProcess(processId: string): Promise<boolean>
+
+  /** What a process is doing. An unknown id has the status `'unknown'`, and zeros. */
+  getProcessStatus(processId: string): ProcessManager.ProcessStatus | ProcessManager.UnknownStatus
+
+  /**
+   * The last lines of each stream, oldest first; nothing for an unknown id.
+   *
+   * @param lines how many of each; Infinity: all that are kept. Default 100
+   */
+  getProcessLogs(processId: string, lines?: number): ProcessManager.ProcessLogs
+
+  /** All processes that are known, ended ones included, in the order of spawning. */
+  listProcesses(): ProcessManager.ListedProcess[]
+
+  /**
+   * Queues data for stdin. Strings are written as UTF-8.
+   *
+   * @returns false: better wait for `'drain'`
+   * @throws {Error} `ERR_UNKNOWN_PROCESS`; `ERR_STDIN_CLOSED`; `ERR_STDIN_FULL`: more than `maxStdinBytes` would be
+   * queued, and nothing of data was taken
+   */
+  writeStdin(processId: string, data: string | NodeJS.ArrayBufferView): boolean
+
+  /**
+   * Closes stdin once what is queued has been written.
+   *
+   * @returns whether it is closed already
+   * @throws {Error} `ERR_UNKNOWN_PROCESS`
+   */
+  closeStdin(processId: string): boolean
+
+  /** Forgets an ended process, its logs too. False while it lives, and for an unknown id. */
+  removeProcess(processId: string): boolean
+
+  /** Ends all processes at once, as `stopProcess` does. */
+  stopAll(timeout?: number): Promise<void>
+
+  /**
+   * Ends everything and gives the manager up: `spawnProcess` throws
+   * `ERR_MANAGER_CLOSED` from now on, and afterwards every id is unknown.
+   */
+  cleanup(): Promise<void>
+
+  /** Is `cleanup()`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
+
+  /** Living processes keep Node running. They do at first. */
+  ref(): this
+
+  /** Living processes do not keep Node running. They are killed when it ends all the same. */
+  unref(): this
+
+  on<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
+  on(event: string | symbol, listener: (...args: any[]) => void): this
+  addListener<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
+  addListener(event: string | symbol, listener: (...args: any[]) => void): this
+  prependListener<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
+  prependListener(event: string | symbol, listener: (...args: any[]) => void): this
+  once<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
+  once(event: string | symbol, listener: (...args: any[]) => void): this
+  prependOnceListener<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
+  prependOnceListener(event: string | symbol, listener: (...args: any[]) => void): this
+  off<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
+  off(event: string | symbol, listener: (...args: any[]) => void): this
+  removeListener<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
+  removeListener(event: string | symbol, listener: (...args: any[]) => void): this
+  emit<E extends keyof ProcessManager.Events>(event: E, payload: ProcessManager.Events[E]): boolean
+  emit(event: string | symbol, ...args: any[]): boolean
+}
+
+import Self = ProcessManager
+
+declare namespace ProcessManager {
+  export { Self as ProcessManager, Self as default }
+
+  /** What may be given for all processes of a manager, and for each of them. */
+  export interface ProcessOptions {
+    /** Lines kept of each stream. Default 1000. */
+    maxLogLines?: number
+    /** Bytes kept of each stream. Default 4 MiB. */
+    maxLogBytes?: number
+    /** ms from SIGTERM to SIGKILL where `stopProcess` is given no timeout; Infinity: never. Default 5000. */
+    stopTimeout?: number
+    /** Start again after a failure: an end that was not asked for and not exit code 0. Default false. */
+    autoRestart?: boolean
+    /** Restarts in a row before a process is given up. Default 5. */
+    maxRestarts?: number
+    /** ms before the first restart. Default 1000. */
+    restartDelay?: number
+    /** Each further restart waits so many times as long. Default 2. */
+    restartFactor?: number
+    /** ms that a restart waits at most. Default 30000. */
+    maxRestartDelay?: number
+    /** Part of the delay, 0 to 1, by which it varies at random. Default 0.1. */
+    restartJitter?: number
+    /** ms alive after which the count of restarts in a row begins anew. Default 60000. */
+    stableAfter?: number
+    /** A pipe for `writeStdin`, or /dev/null. Default 'pipe'. */
+    stdin?: 'pipe' | 'ignore'
+    /** Bytes queued for stdin from which `writeStdin` answers false. Default 65536. */
+    stdinHighWaterMark?: number
+    /** Bytes queued for stdin beyond which `writeStdin` throws. Default 64 MiB. */
+    maxStdinBytes?: number
+    /** Of the output events: text, or 'buffer' for Buffers. Logs are always read as UTF-8. Default 'utf8'. */
+    encoding?: 'utf8' | 'latin1' | 'buffer'
+    /** A fresh working directory of its own, removed when the process has ended. Default false. */
+    privateWorkingDir?: boolean
+    /**
+     * What is inherited of process.env: all, nothing, what the MCP SDKs inherit
+     * (HOME LOGNAME PATH SHELL TERM USER), or the named variables. Default true.
+     */
+    inheritEnv?: boolean | 'safe' | readonly string[]
+    /** Variables that `env` may set although they make programs run code (LD_PRELOAD, NODE_OPTIONS, …). Default none. */
+    allowUnsafeEnv?: readonly string[]
+  }
+
+  /** Options of the constructor: the defaults of each process, and what concerns the manager. */
+  export interface Options extends ProcessOptions {
+    /** Processes that run, stop or wait for a restart at the same time. Default 100. */
+    maxProcesses?: number
+    /** Records of ended processes kept for status and logs; the oldest goes first. Default 100. */
+    maxEnded?: number
+    /** ms between samples of CPU and memory; 0: only when asked. Default 5000. */
+    monitorInterval?: number
+    /** The only values that `command` may have, to the letter. Default: any. */
+    allowedCommands?: readonly string[]
+  }
+
+  export interface ProcessConfig extends ProcessOptions {
+    /** 1 to 256 bytes without control characters. Default: `proc_1000`, `proc_1001`, … */
+    id?: string
+    /** A path if it has a '/', else looked up in the PATH that the process gets. Never run by a shell. */
+    command: string
+    /** Default none. */
+    args?: readonly string[]
+    /** Merged over what is inherited; undefined takes a variable away. */
+    env?: Readonly<Record<string, string | undefined>>
+    /** Default: the host's. */
+    workingDir?: string
+  }
+
+  /** `stopped`: ended for whatever reason, or told to stop. `error`: could not be started, or given up. */
+  export type Status = 'running' | 'stopped' | 'error'
+
+  export type State = 'starting' | 'running' | 'stopping' | 'backoff' | 'exited' | 'failed'
+
+  interface Figures {
+    /** Of the command itself; 0 when none. */
+    pid: number
+    /** Seconds since the present start; 0 when not running. */
+    uptime: number
+    /** Percent of one core since the last sample; may exceed 100. */
+    cpu: number
+    /** Resident MB (2^20 bytes). */
+    memory: number
+    /** How often it was restarted. Never goes down. */
+    restarts: number
+  }
+
+  export interface ProcessStatus extends Figures {
+    status: Status
+    state: State
+    /** Of the last end; null before it, and when a signal ended it. */
+    exitCode: number | null
+    /** Of the last end, as 'SIGKILL'. */
+    exitSignal: NodeJS.Signals | null
+    /** Why it could not be started or was given up. */
+    error: ProcessError | null
+  }
+
+  /** Of an id that the manager does not know. */
+  export interface UnknownStatus extends Figures {
+    status: 'unknown'
+    state?: undefined
+    exitCode?: undefined
+    exitSignal?: undefined
+    error?: undefined
+  }
+
+  export interface ListedProcess extends Figures {
+    id: string
+    command: string
+    status: Status
+    state: State
+  }
+
+  export interface ProcessLogs {
+    stdout: string[]
+    stderr: string[]
+  }
+
+  /** What this module throws and reports. */
+  export interface ProcessError extends Error {
+    /** A stable name: that of an errno, as 'ENOENT', or one of ours, as 'ERR_PROCESS_LIMIT'. */
+    code: string
+    /** Negative; only of errors of the system. */
+    errno?: number
+    /** The step that failed, as 'execve'. */
+    syscall?: string
+    /** The file it was about. */
+    path?: string
+  }
+
+  export interface OutputEvent {
+    processId: string
+    /** Text, or with `encoding: 'buffer'` a Buffer. */
+    data: any
+  }
+
+  export interface LineEvent {
+    processId: string
+    stream: 'stdout' | 'stderr'
+    /** Without its line end. Text, or with `encoding: 'buffer'` a Buffer. */
+    line: any
+  }
+
+  export interface SpawnEvent {
+    processId: string
+    pid: number
+    restarts: number
+  }
+
+  export interface ExitEvent {
+    processId: string
+    /** Null when a signal ended it, or nobody knows. */
+    code: number | null
+    signal: NodeJS.Signals | null
+    pid: number
+    /** Seconds that it ran. */
+    uptime: number
+    restarts: number
+    /** Bytes written to stdin that it never got. */
+    unsent: number
+  }
+
+  export interface ErrorEvent {
+    processId: string
+    error: ProcessError
+  }
+
+  export interface RestartEvent {
+    processId: string
+    restarts: number
+    pid: number
+  }
+
+  export interface BackoffEvent {
+    processId: string
+    /** ms until the restart. */
+    delay: number
+    restarts: number
+  }
+
+  export interface StopEvent {
+    processId: string
+    /** Nothing of what it started is left. */
+    stopped: boolean
+    /** What ended it; 'none' if nothing ran. */
+    step: 'none' | 'SIGTERM' | 'SIGKILL'
+    code: number | null
+    signal: NodeJS.Signals | null
+    /** ms since the stop began. */
+    duration: number
+    /** The pids of what cannot be killed, at most 16. */
+    survivors: number[]
+  }
+
+  export interface DrainEvent {
+    processId: string
+  }
+
+  export interface LimitEvent {
+    /** Not there for a limit of the manager. */
+    processId?: string
+    /** The option's name, as 'maxRestarts'. */
+    limit: string
+    value: number
+  }
+
+  export interface Events {
+    /** Each chunk as it was written; UTF-8 is never cut inside a character. */
+    stdout: OutputEvent
+    stderr: OutputEvent
+    /** Each finished line. */
+    line: LineEvent
+    /** It has been started, for the first time or again. */
+    spawn: SpawnEvent
+    /** Once per start, after its last output. */
+    exit: ExitEvent
+    /** It could not be started, was given up, or lost its stdin. Without a listener a process warning is emitted. */
+    error: ErrorEvent
+    /** It runs again. */
+    restart: RestartEvent
+    /** It will be started again after a delay. */
+    backoff: BackoffEvent
+    /** What was asked to stop has stopped, or cannot be stopped. */
+    stop: StopEvent
+    /** Stdin takes more. */
+    drain: DrainEvent
+    /** A limit was reached. */
+    limit: LimitEvent
+  }
+
+  export type Listener<E extends keyof Events> = (payload: Events[E]) => void
+}
+
+export = ProcessManager

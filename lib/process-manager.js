@@ -1,0 +1,275 @@
+'use strict'
+
+const { EventEmitter, errorMonitor } = require('node:events')
+const native = require('./native')
+const exitGuard = require('./exit-guard')
+const payloads = require('./events')
+const { readOptions, readConfig } = require('./config')
+const { lookup, readCount, readData, readTimeout } = require('./arguments')
+const { fromEngine, unknownProcess } = require('./errors')
+
+/* Runtimes without the well-known symbol get the one that Node used before it. */
+const asyncDispose = Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')
+
+const streams = ['stdout', 'stderr']
+
+/** Awaits what begin takes on: it answers false when it does not. */
+function settled(begin) {
+  return new Promise((resolve) => {
+    if (!begin(resolve)) resolve(false)
+  })
+}
+
+/**
+ * Spawns, watches, restarts and ends child processes. The engine behind it is
+ * native; this class presents it: documented names in, events out.
+ */
+class ProcessManager extends EventEmitter {
+  #native
+  #defaults
+  #closed
+
+  /** @param {object} [options] the defaults of each process, see the README */
+  constructor(options) {
+    super()
+    this.#defaults = readOptions(options)
+    this.#native = new native.Manager(
+      (kind, ...values) => this.#receive(native.kinds[kind], values),
+      fromEngine,
+      this.#defaults.values,
+      this.#defaults.allowedCommands,
+    )
+  }
+
+  /**
+   * Starts a process. Throws on a bad config and at the process limit; that the
+   * command could not be executed is reported by an 'error' event.
+   *
+   * @returns {string} its id
+   */
+  spawnProcess(config) {
+    const { id, command, workingDir, inherit, lists, values } = readConfig(config, this.#defaults)
+    return this.#native.spawn(id, command, workingDir, inherit, lists, values)
+  }
+
+  /**
+   * Ends a process and all that it started.
+   *
+   * @param {string} id
+   * @param {number} [timeout] ms from SIGTERM to SIGKILL; the process's stopTimeout if not given
+   * @returns {Promise<boolean>} whether nothing of it is left; false for an unknown id
+   */
+  async stopProcess(id, timeout) {
+    const wait = readTimeout(timeout)
+    return settled((resolve) => this.#native.stop(lookup(id), wait, resolve))
+  }
+
+  /**
+   * Stops a process if it runs, and starts it with the same config and id.
+   *
+   * @returns {Promise<boolean>} whether it runs again; false for an unknown id
+   */
+  async restartProcess(id) {
+    return settled((resolve) => this.#native.restart(lookup(id), resolve))
+  }
+
+  getProcessStatus(id) {
+    const row = this.#native.status(lookup(id))
+    if (row === undefined) return { pid: 0, status: 'unknown', uptime: 0, cpu: 0, memory: 0, restarts: 0 }
+    const [, , pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal, error] = row
+    return { pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal, error }
+  }
+
+  /** @returns {{ stdout: string[], stderr: string[] }} the last lines of each, oldest first */
+  getProcessLogs(id, lines = 100) {
+    const logs = { stdout: [], stderr: [] }
+    this.#native.logs(lookup(id), readCount(lines), logs.stdout, logs.stderr)
+    return logs
+  }
+
+  /** All processes that are known, in the order of spawning. */
+  listProcesses() {
+    return Array.from(this.#native.list(), ([id, command, pid, status, state, uptime, cpu, memory, restarts]) => ({
+      id,
+      pid,
+      status,
+      state,
+      command,
+      uptime,
+      cpu,
+      memory,
+      restarts,
+    }))
+  }
+
+  /**
+   * Queues data for a process's stdin. Throws for an unknown id, a closed stdin
+   * and when maxStdinBytes would be passed; then nothing was taken.
+   *
+   * @returns {boolean} false: better wait for 'drain'
+   */
+  writeStdin(id, data) {
+    const ready = this.#native.write(lookup(id), readData(data))
+    if (ready === undefined) throw unknownProcess(id)
+    return ready
+  }
+
+  /**
+   * Closes stdin once what is queued has been written.
+   *
+   * @returns {boolean} whether it is closed already
+   */
+  closeStdin(id) {
+    const closed = this.#native.closeStdin(lookup(id))
+    if (closed === undefined) throw unknownProcess(id)
+    return closed
+  }
+
+  /** Forgets an ended process; false while it lives, or for an unknown id. */
+  removeProcess(id) {
+    return this.#native.remove(lookup(id))
+  }
+
+  /** Ends all processes at once, not one after the other. */
+  async stopAll(timeout) {
+    const wait = readTimeout(timeout)
+    const stops = Array.from(this.#native.list(), ([id]) => settled((resolve) => this.#native.stop(id, wait, resolve)))
+    await Promise.all(stops)
+  }
+
+  /** Ends everything and gives the manager up. Later calls join the first. */
+  cleanup() {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close() {
+    this.#native.refuseNew()
+    await this.stopAll()
+    await new Promise((resolve) => this.#native.close(resolve))
+    exitGuard.release(this.#native)
+  }
+
+  [asyncDispose]() {
+    return this.cleanup()
+  }
+
+  /** Living processes keep Node running (they do at first). */
+  ref() {
+    this.#native.ref()
+    return this
+  }
+
+  /** Living processes do not keep Node running; they end with it all the same. */
+  unref() {
+    this.#native.unref()
+    return this
+  }
+
+  /** How processes are started: 'clone' (Linux, constant time) or 'uv_spawn' (portable). */
+  get backend() {
+    return this.#native.backend()
+  }
+
+  /* ---- events ---- */
+
+  /** What the addon reports. Listeners run in here. */
+  #receive(kind, values) {
+    switch (kind) {
+      case 'output':
+        this.emit(streams[values[1]], { processId: values[0], data: values[2] })
+        break
+      case 'lines':
+        this.#emitLines(values[0], streams[values[1]], values[2])
+        break
+      case 'active':
+        (values[1] ? exitGuard.guard : exitGuard.release)(this.#native)
+        break
+      case 'error':
+        this.#emitError(payloads.error(...values))
+        break
+      default:
+        this.emit(kind, payloads[kind](...values))
+    }
+  }
+
+  /* A listener that throws must not cost the others of the batch their lines:
+   * the exception surfaces behind it, as one that nobody caught. */
+  #emitLines(processId, stream, lines) {
+    for (const line of lines) {
+      try {
+        this.emit('line', { processId, stream, line })
+      } catch (error) {
+        process.nextTick(() => {
+          throw error
+        })
+      }
+    }
+  }
+
+  /* An EventEmitter throws when nobody listens to 'error'. A server that is not
+   * there must not take its host down. */
+  #emitError(payload) {
+    if (this.listenerCount('error') > 0) {
+      this.emit('error', payload)
+      return
+    }
+    if (this.listenerCount(errorMonitor) > 0) this.emit(errorMonitor, payload)
+    const { code, message } = payload.error
+    process.emitWarning(`${payload.processId}: ${message}`, { type: 'ProcessManagerWarning', code })
+  }
+
+  /* Output that nobody listens to never enters JavaScript, so the engine is told
+   * when that changes. The other methods of EventEmitter go through these. */
+  #tellListening() {
+    let mask = 0
+    for (const event of Object.keys(native.listen)) {
+      if (this.listenerCount(event) > 0) mask |= native.listen[event]
+    }
+    this.#native.listen(mask)
+  }
+
+  on(event, listener) {
+    try {
+      return super.on(event, listener)
+    } finally {
+      this.#tellListening()
+    }
+  }
+
+  addListener(event, listener) {
+    return this.on(event, listener)
+  }
+
+  prependListener(event, listener) {
+    try {
+      return super.prependListener(event, listener)
+    } finally {
+      this.#tellListening()
+    }
+  }
+
+  removeListener(event, listener) {
+    try {
+      return super.removeListener(event, listener)
+    } finally {
+      this.#tellListening()
+    }
+  }
+
+  off(event, listener) {
+    return this.removeListener(event, listener)
+  }
+
+  removeAllListeners(...events) {
+    try {
+      return super.removeAllListeners(...events)
+    } finally {
+      this.#tellListening()
+    }
+  }
+}
+
+module.exports = ProcessManager
+module.exports.ProcessManager = ProcessManager
+module.exports.default = ProcessManager

@@ -1,0 +1,3 @@
+import ProcessManager from './process-manager.js';
+
+export { ProcessManager, ProcessManager as default };

@@ -1,0 +1,26 @@
+/** Reads what any process uses that the caller may see. */
+declare class ProcessMetrics {
+  /**
+   * The first look at a process gives its CPU since it was started, a later one
+   * that since the look before. A process that is not there, or cannot be read,
+   * reads as zeros.
+   *
+   * @param pid a positive integer, else it rejects with a TypeError or RangeError
+   */
+  getMetrics(pid: number): Promise<ProcessMetrics.Metrics>
+}
+
+import Self = ProcessMetrics
+
+declare namespace ProcessMetrics {
+  export { Self as ProcessMetrics, Self as default }
+
+  export interface Metrics {
+    /** Percent of one core; may exceed 100. */
+    cpu: number
+    /** Resident MB (2^20 bytes). */
+    memory: number
+  }
+}
+
+export = ProcessMetrics

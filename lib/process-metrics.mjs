@@ -1,0 +1,3 @@
+import ProcessMetrics from './process-metrics.js';
+
+export { ProcessMetrics, ProcessMetrics as default };
