@@ -196,7 +196,8 @@ typedef struct pm_callbacks {
                    pm_encoding_t encoding);
 
   /* true when the first process comes alive, false when the last has ended and
-   * nothing of it is open. An embedder keeps the manager while it is true. */
+   * nothing of it is open. An embedder keeps the manager while it is true. The
+   * one callback that may come from within a call; it must not call back. */
   void (*on_active)(pm_manager_t *m, bool active);
 } pm_callbacks_t;
 

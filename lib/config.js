@@ -133,15 +133,19 @@ function readEnv(env) {
   return pairs
 }
 
-/** [name, value, …] of the host, read now: workers and Jest have their own copy. */
+/**
+ * The host's variables, read now: workers and Jest have their own copy. One text
+ * of "name\0value\0…", since each string that crosses into the addon costs as
+ * much as a short text of all of them. What holds a NUL byte is no variable.
+ */
 function readHostEnv() {
   const { env } = process
-  const pairs = []
+  const parts = []
   for (const name of Object.keys(env)) {
-    const value = env[name]
-    if (value !== undefined) pairs.push(name, typeof value === 'string' ? value : String(value))
+    const value = String(env[name])
+    if (!value.includes('\0') && !name.includes('\0')) parts.push(name, value)
   }
-  return pairs
+  return parts.join('\0')
 }
 
 /**

@@ -99,6 +99,24 @@ public:
     return variables;
   }
 
+  /* From one text "name\0value\0name\0value". NULL and 0 if value is no string. */
+  const pm_env_var_t *VariablesOfText(napi_value value, size_t *count) {
+    pm_str_t text = Text(value);
+    *count = 0;
+    if (text.base == nullptr || text.len == 0) return nullptr;
+    size_t parts = 1;
+    for (size_t i = 0; i < text.len; i++)
+      parts += text.base[i] == '\0';
+    pm_env_var_t *variables = static_cast<pm_env_var_t *>(Take((parts / 2 + 1) * sizeof(pm_env_var_t)));
+    if (variables == nullptr) return nullptr;
+    for (size_t i = 0; i < parts / 2; i++) {
+      variables[i].name = NextPart(&text);
+      variables[i].value = NextPart(&text);
+    }
+    *count = parts / 2;
+    return variables;
+  }
+
   napi_value Element(napi_value array, uint32_t i) {
     napi_value element = nullptr;
     if (napi_get_element(env_, array, i, &element) != napi_ok) Fail(&argument_error);
@@ -128,6 +146,16 @@ private:
     Block *next;
   };
   enum { BLOCK_SIZE = 64 * 1024 };
+
+  /* What stands before the next NUL byte, which is taken off with it. */
+  static pm_str_t NextPart(pm_str_t *text) {
+    const void *nul = std::memchr(text->base, '\0', text->len);
+    size_t len = nul == nullptr ? text->len : static_cast<size_t>(static_cast<const char *>(nul) - text->base);
+    pm_str_t part = {text->base, len};
+    size_t taken = nul == nullptr ? len : len + 1;
+    *text = {text->base + taken, text->len - taken};
+    return part;
+  }
 
   void Fail(const pm_error_t *error) {
     if (error_ == nullptr) error_ = error;

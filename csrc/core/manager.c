@@ -180,6 +180,34 @@ static void on_patience(uv_timer_t *timer) {
   }
 }
 
+/* Everything is forgotten before anybody is answered: who is answered may call
+ * again and must find nothing that would take the call. */
+static pm__waiter_t *forget_all(pm_manager_t *m) {
+  pm__waiter_t *all = NULL;
+  pm__waiter_t **end = &all;
+  while (m->first) {
+    pm__process_t *p = m->first;
+    *end = p->stop_waiters;
+    while (*end)
+      end = &(*end)->next;
+    *end = p->restart_waiters;
+    while (*end)
+      end = &(*end)->next;
+    p->stop_waiters = p->restart_waiters = NULL;
+    pm__process_forget(p);
+  }
+  return all;
+}
+
+static void answer_all(pm__waiter_t *w) {
+  while (w) {
+    pm__waiter_t *next = w->next;
+    w->cb(w->arg, false);
+    pm__free(w);
+    w = next;
+  }
+}
+
 void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg) {
   m->on_closed = cb;
   m->on_closed_arg = arg;
@@ -187,13 +215,9 @@ void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg) {
   m->closing = true;
   pm__manager_hold(m); /* while this function works */
   uv_idle_stop(&m->turn);
+  pm__waiter_t *waiters = forget_all(m);
   pm__events_discard(m);
-  while (m->first) {
-    pm__process_t *p = m->first;
-    pm__events_answer(p, &p->stop_waiters, false);
-    pm__events_answer(p, &p->restart_waiters, false);
-    pm__process_forget(p);
-  }
+  answer_all(waiters);
   uv_update_time(m->loop);
   uv_ref((uv_handle_t *)&m->monitor);
   uv_timer_start(&m->monitor, on_patience, CLOSE_PATIENCE, 0);
