@@ -103,19 +103,19 @@ declare class ProcessManager extends EventEmitter {
   unref(): this
 
   on<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
-  on(event: string | symbol, listener: (...args: any[]) => void): this
+  on<N extends string | symbol>(event: ProcessManager.Other<N>, listener: (...args: any[]) => void): this
   addListener<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
-  addListener(event: string | symbol, listener: (...args: any[]) => void): this
+  addListener<N extends string | symbol>(event: ProcessManager.Other<N>, listener: (...args: any[]) => void): this
   prependListener<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
-  prependListener(event: string | symbol, listener: (...args: any[]) => void): this
+  prependListener<N extends string | symbol>(event: ProcessManager.Other<N>, listener: (...args: any[]) => void): this
   once<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
-  once(event: string | symbol, listener: (...args: any[]) => void): this
+  once<N extends string | symbol>(event: ProcessManager.Other<N>, listener: (...args: any[]) => void): this
   prependOnceListener<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
-  prependOnceListener(event: string | symbol, listener: (...args: any[]) => void): this
+  prependOnceListener<N extends string | symbol>(event: ProcessManager.Other<N>, listener: (...args: any[]) => void): this
   off<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
-  off(event: string | symbol, listener: (...args: any[]) => void): this
+  off<N extends string | symbol>(event: ProcessManager.Other<N>, listener: (...args: any[]) => void): this
   removeListener<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
-  removeListener(event: string | symbol, listener: (...args: any[]) => void): this
+  removeListener<N extends string | symbol>(event: ProcessManager.Other<N>, listener: (...args: any[]) => void): this
   emit<E extends keyof ProcessManager.Events>(event: E, payload: ProcessManager.Events[E]): boolean
   emit(event: string | symbol, ...args: any[]): boolean
 }
@@ -352,6 +352,9 @@ declare namespace ProcessManager {
     /** A limit was reached. */
     limit: LimitEvent
   }
+
+  /** The name of an event that is not one of ours, whose listeners are not checked. */
+  export type Other<N extends string | symbol> = N extends keyof Events ? never : N
 
   export type Listener<E extends keyof Events> = (payload: Events[E]) => void
 }

@@ -1,0 +1,40 @@
+'use strict'
+
+/* How much is measured. BENCH_QUICK=1 only shows that every program works: its
+ * figures mean nothing. BENCH_ROUNDS sets the rounds of either. */
+
+const full = {
+  rounds: 5,
+  memory: { small: 93, medium: 1126, large: 4300 }, // resident MiB of the host
+  spawns: { small: 60, medium: 16, large: 8 },
+  warmup: { small: 10, medium: 3, large: 2 },
+  pass: { mebibytes: 1024, repeats: 7 },
+  children: { few: 100, many: 1000, most: 3500 },
+  probes: 40, // spawns and exits among them
+  runs: 100, // of the child that crashes
+  cycles: 2000
+}
+
+const quick = {
+  rounds: 1,
+  memory: { small: 93, medium: 150, large: 250 },
+  spawns: { small: 6, medium: 4, large: 4 },
+  warmup: { small: 2, medium: 1, large: 1 },
+  pass: { mebibytes: 64, repeats: 3 },
+  children: { few: 20, many: 60, most: 120 },
+  probes: 5,
+  runs: 10,
+  cycles: 60
+}
+
+const isQuick = process.env.BENCH_QUICK === '1'
+const profile = isQuick ? quick : full
+const rounds = process.env.BENCH_ROUNDS === undefined ? profile.rounds : Number(process.env.BENCH_ROUNDS)
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`BENCH_ROUNDS must be a positive integer; got ${rounds}`)
+
+/** "93 MiB", "4.2 GiB" */
+function memoryName(mebibytes) {
+  return mebibytes < 1024 ? `${mebibytes} MiB` : `${(mebibytes / 1024).toFixed(1)} GiB`
+}
+
+module.exports = { ...profile, rounds, isQuick, memoryName }

@@ -1,0 +1,159 @@
+// What an ES module may write.
+
+import ProcessManager, { ProcessManager as Named } from 'mcp-process-manager'
+import ProcessMetrics, { ProcessMetrics as NamedMetrics } from 'mcp-process-manager/process-metrics'
+import { EventEmitter } from 'node:events'
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
+
+/** Compiles only if A is exactly B. */
+function same<A, B> (_: Same<A, B>): void {}
+
+export const alike: typeof ProcessManager = Named
+export const alikeMetrics: typeof ProcessMetrics = NamedMetrics
+
+/* ---- options and configs ---- */
+
+export const manager = new ProcessManager({
+  maxProcesses: 100,
+  maxEnded: 100,
+  monitorInterval: 0,
+  maxLogLines: 1000,
+  maxLogBytes: 4 * 2 ** 20,
+  stopTimeout: Infinity,
+  maxRestarts: 5,
+  restartDelay: 1000,
+  restartFactor: 2,
+  maxRestartDelay: 30000,
+  restartJitter: 0.1,
+  stableAfter: 60000,
+  stdin: 'pipe',
+  encoding: 'utf8',
+  allowedCommands: ['node'],
+  inheritEnv: 'safe',
+  allowUnsafeEnv: ['LD_PRELOAD']
+})
+
+export const emitter: EventEmitter = manager
+
+const id = manager.spawnProcess({
+  id: 'server',
+  command: 'node',
+  args: ['server.js'],
+  env: { NODE_ENV: 'production', DEBUG: undefined },
+  workingDir: '/srv',
+  autoRestart: true,
+  maxLogLines: 10,
+  maxRestarts: 1,
+  restartDelay: 10,
+  restartFactor: 1,
+  maxRestartDelay: 100,
+  restartJitter: 0,
+  stableAfter: 1000,
+  stopTimeout: 100,
+  stdin: 'ignore',
+  encoding: 'buffer',
+  inheritEnv: ['PATH']
+})
+same<typeof id, string>(true)
+
+// A constant and the host's own environment may be given.
+const frozen = { command: 'node', args: ['-v'], stdin: 'pipe' } as const
+manager.spawnProcess({ ...frozen, env: process.env })
+manager.spawnProcess(frozen)
+
+/* ---- results ---- */
+
+const status = manager.getProcessStatus(id)
+same<typeof status.status, 'running' | 'stopped' | 'error' | 'unknown'>(true)
+same<typeof status.pid, number>(true)
+// Beyond the component's own list, and not there for an unknown id.
+export const exitCode: number | null | undefined = status.exitCode
+export const exitSignal: string | null | undefined = status.exitSignal
+
+const logs = manager.getProcessLogs(id, 20)
+same<typeof logs.stdout, string[]>(true)
+same<typeof logs.stderr, string[]>(true)
+
+for (const entry of manager.listProcesses()) {
+  same<typeof entry.id, string>(true)
+  same<typeof entry.command, string>(true)
+  same<typeof entry.status, 'running' | 'stopped' | 'error'>(true)
+  same<typeof entry.pid, number>(true)
+  same<typeof entry.uptime, number>(true)
+}
+
+export const flags: boolean[] = [
+  manager.writeStdin(id, 'text\n'),
+  manager.writeStdin(id, Buffer.from('bytes')),
+  manager.writeStdin(id, new Uint8Array(3)),
+  manager.closeStdin(id),
+  manager.removeProcess(id)
+]
+
+export const promises: Array<Promise<boolean>> = [
+  manager.stopProcess(id),
+  manager.stopProcess(id, 0),
+  manager.restartProcess(id)
+]
+
+same<ReturnType<typeof manager.stopAll>, Promise<void>>(true)
+same<ReturnType<typeof manager.cleanup>, Promise<void>>(true)
+
+/* ---- events ---- */
+
+manager
+  .on('stdout', ({ processId, data }) => {
+    same<typeof processId, string>(true)
+    process.stdout.write(data)
+  })
+  .once('stderr', ({ data }) => { process.stderr.write(data) })
+  .addListener('line', ({ processId, stream, line }) => {
+    same<typeof processId, string>(true)
+    same<typeof stream, 'stdout' | 'stderr'>(true)
+    console.log(line)
+  })
+  .on('exit', ({ processId, code, signal }) => {
+    same<typeof processId, string>(true)
+    same<typeof code, number | null>(true)
+    // A name for process.kill, or what is printed of it.
+    const name: string | null = signal
+    console.log(name)
+  })
+  .on('error', ({ processId, error }) => {
+    same<typeof processId, string>(true)
+    const failure: Error = error
+    console.log(failure.message, error.code)
+  })
+  .on('restart', ({ processId, restarts, pid }) => { console.log(processId.length, restarts + pid) })
+  .on('backoff', ({ processId, delay, restarts }) => { console.log(processId.length, delay + restarts) })
+  .on('spawn', ({ processId, pid }) => { console.log(processId.length, pid + 1) })
+  .on('drain', ({ processId }) => { console.log(processId.length) })
+  .on('stop', ({ processId, stopped, survivors, duration }) => {
+    same<typeof stopped, boolean>(true)
+    same<typeof survivors, number[]>(true)
+    console.log(processId.length, duration + 1)
+  })
+  .on('limit', ({ limit, value }) => { console.log(limit.length, value + 1) })
+
+// Either of two events, and events that are not the manager's own.
+manager.on(Math.random() < 0.5 ? 'stdout' : 'stderr', ({ data }) => data)
+manager.on('newListener', (name: string) => name).on('mine', () => {}).on(Symbol('mine'), () => {})
+
+/* ---- disposal ---- */
+
+export async function disposed (): Promise<void> {
+  await using scoped = new ProcessManager()
+  scoped.spawnProcess({ command: 'true' })
+}
+
+export class Host extends ProcessManager {
+  start (): string {
+    return this.spawnProcess({ command: 'true' })
+  }
+}
+
+export async function metrics (): Promise<void> {
+  const found = await new ProcessMetrics().getMetrics(1)
+  same<typeof found, { cpu: number, memory: number }>(true)
+}

@@ -1,0 +1,61 @@
+// What the compiler must refuse: each line below a comment is an error.
+
+import ProcessManager from 'mcp-process-manager'
+import ProcessMetrics from 'mcp-process-manager/process-metrics'
+
+const manager = new ProcessManager()
+
+// @ts-expect-error a class needs new
+ProcessManager()
+// @ts-expect-error there is no such option
+export const misspelled = new ProcessManager({ maxProcess: 1 })
+// @ts-expect-error a number is wanted
+export const text = new ProcessManager({ maxProcesses: '100' })
+// @ts-expect-error these exist for a single process only
+export const misplaced = new ProcessManager({ command: 'node' })
+// @ts-expect-error only 'pipe' and 'ignore'
+export const inherited = new ProcessManager({ stdin: 'inherit' })
+
+// @ts-expect-error a config is wanted
+manager.spawnProcess()
+// @ts-expect-error a command is required
+manager.spawnProcess({ args: ['x'] })
+// @ts-expect-error one string is no list of arguments
+manager.spawnProcess({ command: 'node', args: '-v' })
+// @ts-expect-error arguments are strings
+manager.spawnProcess({ command: 'node', args: [1] })
+// @ts-expect-error values of variables are strings
+manager.spawnProcess({ command: 'node', env: { PORT: 80 } })
+// @ts-expect-error it is called workingDir
+manager.spawnProcess({ command: 'node', cwd: '/' })
+// @ts-expect-error an option of the manager only
+manager.spawnProcess({ command: 'node', maxProcesses: 1 })
+// @ts-expect-error an id is a string
+manager.spawnProcess({ command: 'node', id: 7 })
+// @ts-expect-error no encoding of output
+manager.spawnProcess({ command: 'node', encoding: 'hex' })
+
+// @ts-expect-error an id is wanted
+void manager.stopProcess()
+// @ts-expect-error a number of milliseconds
+void manager.stopProcess('a', '5s')
+// @ts-expect-error a promise is no boolean
+export const stopped: boolean = manager.stopProcess('a')
+// @ts-expect-error a number of lines
+manager.getProcessLogs('a', 'all')
+// @ts-expect-error text or bytes
+manager.writeStdin('a', { json: true })
+// @ts-expect-error nothing else than what a status can be
+export const crashed: boolean = manager.getProcessStatus('a').status === 'crashed'
+
+// @ts-expect-error the payload of stdout has no line
+manager.on('stdout', ({ line }) => line)
+// @ts-expect-error a payload, not its parts
+manager.on('exit', (processId: string, code: number) => code)
+// @ts-expect-error a code may be null
+manager.on('exit', ({ code }) => code + 1)
+// @ts-expect-error no other stream
+manager.on('line', ({ stream }) => stream === 'stdin')
+
+// @ts-expect-error a pid is a number
+void new ProcessMetrics().getMetrics('1')
