@@ -39,17 +39,19 @@ void pm__input_abandon(pm__input_t *in) {
   pm__pipe_close(&in->pipe, on_pipe_closed);
 }
 
-/* The command does not read any more. Not a failure of the process, which may
- * go on; but what was meant for it is lost, and that is said. */
+/* What was meant for the command is lost, and that is said, unless it is being
+ * stopped: then it is in the report of its end, as all that it left unread. */
 static void lose(pm__input_t *in, int err, size_t lost) {
   pm__process_t *p = in->run->process;
-  pm_error_t error;
-  pm__error_set(&error, err, NULL, "Error", "Stdin of the command was closed at its end; %zu bytes were not delivered",
-                lost + in->queued);
-  error.syscall = "write";
-  pm__fault_t *fault = pm__fault_new(&error);
-  pm__events_add_fault(p, fault);
-  pm__fault_unref(fault);
+  if (p->state != PM__STOPPING) {
+    pm_error_t error;
+    pm__error_set(&error, err, NULL, "Error", "Stdin of the command takes no more (%s); %zu bytes were not delivered",
+                  uv_strerror(err), lost + in->queued);
+    error.syscall = "write";
+    pm__fault_t *fault = pm__fault_new(&error);
+    pm__events_add_fault(p, fault);
+    pm__fault_unref(fault);
+  }
   in->unsent += lost;
   pm__input_abandon(in);
 }
@@ -92,7 +94,9 @@ static void enqueue(pm__input_t *in, pm__chunk_t *chunk) {
   *(in->last ? &in->last->next : &in->first) = chunk;
   in->last = chunk;
   in->queued += chunk->len - chunk->written;
-  if (was_empty) pm__pipe_watch_writable(&in->pipe, on_writable);
+  int r = was_empty ? pm__pipe_watch_writable(&in->pipe, on_writable) : 0;
+  /* It would wait for ever: better lost and said than that. */
+  if (r != 0) lose(in, r, 0);
 }
 
 static pm__chunk_t *new_chunk(pm_str_t data) {

@@ -110,7 +110,8 @@ static void on_timer(uv_timer_t *timer) {
   pm__process_t *p = timer->data;
   pm_manager_t *m = p->manager;
   pm__events_deliver(m);
-  if (m->closing) return;
+  /* A listener may have brought it into a state with a deadline of its own. */
+  if (m->closing || uv_is_active((uv_handle_t *)timer)) return;
   pm__process_handle(p, PM__DEADLINE);
   pm__events_deliver(m);
 }

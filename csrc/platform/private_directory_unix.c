@@ -21,7 +21,12 @@ int pm__private_directory_make(char *path, size_t size) {
   if (r != 0) return r;
   int n = snprintf(path, size, "%s/mcp-process-XXXXXX", base);
   if (n < 0 || (size_t)n >= size) return UV_ENAMETOOLONG;
-  return mkdtemp(path) ? 0 : -errno;
+  if (!mkdtemp(path)) return -errno;
+  /* A umask may have taken the owner's own rights. */
+  if (chmod(path, 0700) == 0) return 0;
+  r = -errno;
+  rmdir(path);
+  return r;
 }
 
 static int remove_entries(int dir, int depth);
@@ -32,7 +37,7 @@ static int remove_directory(int parent, const char *name, int depth) {
   int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0 && errno == EACCES) {
     /* The command may have closed its own directory; it is ours all the same. */
-    if (fchmodat(parent, name, 0700, 0) == 0)
+    if (fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW) == 0)
       fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   }
   if (fd < 0) return -errno;

@@ -46,19 +46,8 @@ void pm__child_reap(pm__child_t *child) {
   child->reaped = true;
 }
 
-/* A leader that moved itself to another group (setpgid(2) in its session) would
- * be missed by the group alone. */
-static bool left_its_group(const pm__child_t *child) {
-  return !child->reaped && getpgid(child->pid) != child->pid;
-}
-
 int pm__child_signal(pm__child_t *child, int signum) {
-  int r = child->backend->signal_group(child, signum);
-  if (left_its_group(child)) {
-    int own = child->backend->signal_command(child, signum);
-    if (r != 0) r = own;
-  }
-  return r;
+  return child->backend->signal_group(child, signum);
 }
 
 /* While a group has a member its number is not given to a new process, so a

@@ -96,8 +96,9 @@ int pm__spawn(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child
  * pid is surely its own. Idempotent. */
 void pm__child_reap(pm__child_t *child);
 
-/* Sends a signal to the command's process group, and to the command too if it
- * has left its group. 0, or UV_ESRCH when nobody is there. */
+/* Sends a signal to the command's process group, which the command, being the
+ * leader of its session, cannot leave (setpgid(2)). 0, or UV_ESRCH when nobody
+ * is there. */
 int pm__child_signal(pm__child_t *child, int signum);
 
 /* Whether the command has ended and been reaped and its group has no living

@@ -9,7 +9,6 @@ typedef struct pm__spawn_backend {
   int (*start)(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
   void (*reap)(pm__child_t *child);
   int (*signal_group)(pm__child_t *child, int signum);
-  int (*signal_command)(pm__child_t *child, int signum);
 } pm__spawn_backend_t;
 
 extern const pm__spawn_backend_t pm__spawn_portable;

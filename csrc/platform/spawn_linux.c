@@ -33,10 +33,8 @@ enum { STACK_SIZE = 64 * 1024, GUARD_SIZE = 4096, KERNEL_SIGSET_SIZE = 8 };
 static int clone_start(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
 static void clone_reap(pm__child_t *child);
 static int clone_signal_group(pm__child_t *child, int signum);
-static int clone_signal_command(pm__child_t *child, int signum);
 
-static const pm__spawn_backend_t backend_clone = {"clone", clone_start, clone_reap, clone_signal_group,
-                                                  clone_signal_command};
+static const pm__spawn_backend_t backend_clone = {"clone", clone_start, clone_reap, clone_signal_group};
 
 /* ENOSYS from an old kernel or valgrind, EPERM from a seccomp filter. */
 static bool has_pidfd(void) {
@@ -227,8 +225,4 @@ static int clone_signal_group(pm__child_t *child, int signum) {
     if (r != -EINVAL && r != -ENOSYS) return (int)r;
   }
   return kill(-child->pid, signum) == 0 ? 0 : -errno;
-}
-
-static int clone_signal_command(pm__child_t *child, int signum) {
-  return (int)pm__raw4(SYS_pidfd_send_signal, child->pidfd, signum, 0, 0);
 }

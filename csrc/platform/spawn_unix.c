@@ -132,6 +132,14 @@ static void free_handle(uv_handle_t *handle) {
   pm__free(handle);
 }
 
+/* uv_spawn reports one error for all that it does; which step it was is told
+ * by the error, since the directory and the file have been looked at before. */
+static int uv_spawn_failed(pm__spawn_failure_t *why, int err, const uv_process_options_t *options) {
+  if (err == UV_EAGAIN || err == UV_ENOMEM) return pm__spawn_fail(why, err, "fork", NULL);
+  if (err == UV_EMFILE || err == UV_ENFILE) return pm__spawn_fail(why, err, "pipe2", NULL);
+  return pm__spawn_fail(why, err, "execve", options->file);
+}
+
 static int spawn_hidden(pm__spawner_t *s, const uv_process_options_t *options, pm__child_t *child,
                         pm__spawn_failure_t *why) {
   hidden_t hidden = {0};
@@ -141,7 +149,7 @@ static int spawn_hidden(pm__spawner_t *s, const uv_process_options_t *options, p
   if (r == 0) {
     r = uv_spawn(s->poller->loop, process, options);
     if (r != 0) {
-      pm__spawn_fail(why, r, "fork", NULL);
+      uv_spawn_failed(why, r, options);
       uv_close((uv_handle_t *)process, free_handle);
     }
   } else {
@@ -197,9 +205,4 @@ static int portable_signal_group(pm__child_t *child, int signum) {
   return kill(-child->pid, signum) == 0 ? 0 : -errno;
 }
 
-static int portable_signal_command(pm__child_t *child, int signum) {
-  return kill(child->pid, signum) == 0 ? 0 : -errno;
-}
-
-const pm__spawn_backend_t pm__spawn_portable = {"uv_spawn", portable_start, portable_reap, portable_signal_group,
-                                                portable_signal_command};
+const pm__spawn_backend_t pm__spawn_portable = {"uv_spawn", portable_start, portable_reap, portable_signal_group};

@@ -1,0 +1,246 @@
+/* Each allocation fails in turn, in whole scenarios: no crash, no leak, no hang, and every failure is reported. */
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pm_fixture.h"
+
+enum { MOST = 2000 };
+
+typedef struct scene {
+  uv_loop_t loop;
+  pm_manager_t *m;
+  unsigned spawns, exits, errors, no_memory, answers_due, answers;
+  bool active, idle, closed;
+} scene_t;
+
+static void on_done(void *arg, bool result) {
+  scene_t *s = arg;
+  (void)result;
+  s->answers++;
+}
+
+static void check(scene_t *s, int r, const pm_error_t *error) {
+  if (r == 0) return;
+  assert_int_equal(r, UV_ENOMEM);
+  if (error) assert_string_equal(error->code, "ENOMEM");
+  s->no_memory++;
+}
+
+static void stop(scene_t *s, const char *id) {
+  int r = pm_process_stop(s->m, str(id), 1000, on_done, s);
+  if (r == UV_ENOENT) return;
+  check(s, r, NULL);
+  if (r == 0) s->answers_due++;
+}
+
+static void restart(scene_t *s, const char *id) {
+  pm_error_t error;
+  int r = pm_process_restart(s->m, str(id), on_done, s, &error);
+  if (r == UV_ENOENT) return;
+  check(s, r, &error);
+  if (r == 0) s->answers_due++;
+}
+
+static void on_event(pm_manager_t *m, const pm_event_t *event) {
+  scene_t *s = pm_manager_data(m);
+  s->spawns += event->kind == PM_EVENT_SPAWN;
+  s->exits += event->kind == PM_EVENT_EXIT;
+  if (event->kind != PM_EVENT_ERROR) return;
+  s->errors++;
+  assert_non_null(event->error);
+  assert_true(event->error->message[0] != '\0');
+  s->no_memory += event->error->err == UV_ENOMEM;
+}
+
+static void on_output(pm_manager_t *m, pm_str_t id, pm_stream_t stream, pm_str_t bytes, pm_encoding_t encoding) {
+  (void)m;
+  (void)id;
+  (void)stream;
+  (void)bytes;
+  (void)encoding;
+}
+
+static void on_lines(pm_manager_t *m, pm_str_t id, pm_stream_t stream, const pm_str_t *lines, size_t count,
+                     pm_encoding_t encoding) {
+  (void)m;
+  (void)id;
+  (void)stream;
+  (void)lines;
+  (void)count;
+  (void)encoding;
+}
+
+static void on_active(pm_manager_t *m, bool active) {
+  scene_t *s = pm_manager_data(m);
+  assert_true(active != s->active);
+  s->active = active;
+  s->idle = !active;
+}
+
+static void on_closed(void *arg) {
+  scene_t *s = arg;
+  s->closed = true;
+}
+
+static void spawn(scene_t *s, const char *id, const char *command, const char *arg, const pm_options_t *options) {
+  const pm_env_var_t env[] = {{{"PATH", 4}, {"/usr/bin:/bin", 13}}, {{"A", 1}, {"1", 1}}};
+  const pm_str_t args[] = {str(arg)};
+  pm_config_t config = {.id = str(id),
+                        .command = str(command),
+                        .args = args,
+                        .arg_count = 1,
+                        .working_dir = options->value[PM_OPT_PRIVATE_WORKING_DIR] ? (pm_str_t){0} : str("/"),
+                        .env = env,
+                        .env_count = 2,
+                        .options = *options};
+  pm_str_t made;
+  pm_error_t error;
+  check(s, pm_process_spawn(s->m, &config, &made, &error), &error);
+}
+
+static void write_much(scene_t *s, const char *id) {
+  static const char bytes[200000] = {[10] = '\n', [100000] = '\n'};
+  pm_error_t error;
+  bool flag;
+  for (int i = 0; i < 2; i++) {
+    int r = pm_process_write(s->m, str(id), (pm_str_t){bytes, sizeof(bytes) / 2}, &flag, &error);
+    if (r != UV_ENOENT && r != UV_EPIPE) check(s, r, &error);
+  }
+  pm_process_close_stdin(s->m, str(id), &flag);
+}
+
+static void wait_until_idle(scene_t *s) {
+  s->idle = !s->active;
+  run_until(&s->loop, &s->idle);
+}
+
+/* ---- the scenarios ------------------------------------------------------------------- */
+
+static void ends_by_itself(scene_t *s, pm_options_t *o) {
+  spawn(s, "a", PM_FIXTURES "/echo-stdin", "x", o);
+  write_much(s, "a");
+  wait_until_idle(s);
+}
+
+static void cannot_be_started(scene_t *s, pm_options_t *o) {
+  spawn(s, "a", "no-such-command", "x", o);
+  spawn(s, "b", PM_FIXTURES "/no-such-file", "x", o);
+  wait_until_idle(s);
+}
+
+static void fails_and_restarts(scene_t *s, pm_options_t *o) {
+  o->value[PM_OPT_AUTO_RESTART] = 1;
+  o->value[PM_OPT_MAX_RESTARTS] = 2;
+  o->value[PM_OPT_RESTART_DELAY] = 1;
+  spawn(s, "a", PM_FIXTURES "/exit-with", "1", o);
+  wait_until_idle(s);
+}
+
+static void is_stopped_and_restarted(scene_t *s, pm_options_t *o) {
+  o->value[PM_OPT_PRIVATE_WORKING_DIR] = 1;
+  spawn(s, "a", PM_FIXTURES "/say-ready", "x", o);
+  spawn(s, "b", PM_FIXTURES "/say-ready", "x", o);
+  restart(s, "a");
+  stop(s, "b");
+  stop(s, "b");
+  uv_run(&s->loop, UV_RUN_NOWAIT);
+  stop(s, "a");
+  restart(s, "b");
+  for (int i = 0; i < 5; i++)
+    uv_run(&s->loop, UV_RUN_NOWAIT);
+}
+
+static void many(scene_t *s, pm_options_t *o) {
+  char id[16];
+  for (int i = 0; i < 20; i++) {
+    snprintf(id, sizeof(id), "%d", i);
+    spawn(s, id, i % 4 ? "/no/such/file" : PM_FIXTURES "/exit-with", "0", o);
+  }
+  wait_until_idle(s);
+}
+
+/* The manager itself may not come about; everything else must go on without
+ * whatever failed, and close. */
+static unsigned play(void (*scenario)(scene_t *s, pm_options_t *o)) {
+  const pm_callbacks_t callbacks = {on_event, on_output, on_lines, on_active};
+  pm_manager_config_t config = {0};
+  scene_t s = {0};
+  pm_options_t options;
+  pm_options_init(&config.options);
+  options = config.options;
+  assert_int_equal(uv_loop_init(&s.loop), 0);
+  int r = pm_manager_new(&s.loop, &config, &callbacks, &s, &s.m);
+  check(&s, r, NULL);
+  if (r == 0) {
+    pm_manager_listen(s.m, PM_LISTEN_STDOUT | PM_LISTEN_STDERR | PM_LISTEN_LINES);
+    scenario(&s, &options);
+    pm_manager_close(s.m, on_closed, &s);
+    assert_int_equal(s.answers, s.answers_due);
+    run_until(&s.loop, &s.closed);
+  }
+  assert_int_equal(s.answers, s.answers_due);
+  assert_loop_closes(&s.loop);
+  assert_no_child();
+  return s.no_memory;
+}
+
+static void fail_each(void (*scenario)(scene_t *s, pm_options_t *o), void (*make_fail)(unsigned long n)) {
+  signal(SIGPIPE, SIG_IGN);
+  alloc_fail_nth(0);
+  assert_int_equal(play(scenario), 0);
+  int before = count_descriptors();
+  unsigned long most = is_light("allocations after the 25th") ? 25 : MOST;
+  unsigned long n = 0;
+  unsigned reported = 0;
+  do {
+    make_fail(++n);
+    reported += play(scenario) > 0;
+    assert_int_equal(count_descriptors(), before);
+  } while (alloc_seen() >= n && n < most);
+  assert_true(n > 5 && n < MOST);
+  assert_true(reported > 3);
+  alloc_fail_nth(0);
+}
+
+static void test_ends_by_itself(void **state) {
+  (void)state;
+  fail_each(ends_by_itself, alloc_fail_nth);
+  fail_each(ends_by_itself, alloc_fail_from);
+}
+
+static void test_cannot_be_started(void **state) {
+  (void)state;
+  fail_each(cannot_be_started, alloc_fail_nth);
+  fail_each(cannot_be_started, alloc_fail_from);
+}
+
+static void test_fails_and_restarts(void **state) {
+  (void)state;
+  fail_each(fails_and_restarts, alloc_fail_nth);
+  fail_each(fails_and_restarts, alloc_fail_from);
+}
+
+static void test_is_stopped_and_restarted(void **state) {
+  (void)state;
+  fail_each(is_stopped_and_restarted, alloc_fail_nth);
+  fail_each(is_stopped_and_restarted, alloc_fail_from);
+}
+
+static void test_many(void **state) {
+  (void)state;
+  fail_each(many, alloc_fail_nth);
+  fail_each(many, alloc_fail_from);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_ends_by_itself),
+      cmocka_unit_test(test_cannot_be_started),
+      cmocka_unit_test(test_fails_and_restarts),
+      cmocka_unit_test(test_is_stopped_and_restarted),
+      cmocka_unit_test(test_many),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
