@@ -4,21 +4,30 @@
  * run on process.exit(), nor after an uncaught exception, in the main thread.
  * Node's 'exit' event does, so everything alive is killed from there. */
 
-const guarded = new Set()
+/* This file may be loaded many times in one process (test runners, bundles), and
+ * Node warns of a leak at the eleventh listener: all copies share one. */
+const key = Symbol.for('mcp-process-manager.exit-guard.1')
 
-function killAll() {
-  for (const manager of guarded) manager.killAll()
+function makeShared() {
+  const managers = new Set()
+  const killAll = () => {
+    for (const manager of managers) manager.killAll()
+  }
+  return { managers, killAll }
 }
+
+if (!Object.hasOwn(process, key)) Object.defineProperty(process, key, { value: makeShared() })
+const { managers, killAll } = process[key]
 
 /** From now on `manager.killAll()` is called when the process or thread exits. */
 function guard(manager) {
-  if (guarded.size === 0) process.on('exit', killAll)
-  guarded.add(manager)
+  if (managers.size === 0) process.on('exit', killAll)
+  managers.add(manager)
 }
 
 /** Not any more. Without anything to guard there is no listener either. */
 function release(manager) {
-  if (guarded.delete(manager) && guarded.size === 0) process.off('exit', killAll)
+  if (managers.delete(manager) && managers.size === 0) process.off('exit', killAll)
 }
 
 module.exports = { guard, release }

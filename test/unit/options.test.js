@@ -1,0 +1,147 @@
+'use strict'
+
+// Values of options, arguments of methods.
+
+const { ProcessManager, makeManager, thrownBy, run } = require('../support/manager')
+const { fixture } = require('../support/children')
+
+const command = fixture('say-ready')
+
+/* name, smallest, largest (undefined: Infinity is allowed), whole numbers only, may be given for one process */
+const table = [
+  ['maxProcesses', 1, undefined, true, false], ['maxEnded', 0, undefined, true, false],
+  ['monitorInterval', 0, 2 ** 31, false, false],
+  ['maxLogLines', 1, undefined, true, true], ['maxLogBytes', 1024, 2 ** 31, true, true],
+  ['stopTimeout', 0, undefined, false, true], ['maxRestarts', 0, undefined, true, true],
+  ['restartDelay', 0, 2 ** 31, false, true], ['restartFactor', 1, 1000, false, true],
+  ['maxRestartDelay', 0, 2 ** 31, false, true], ['restartJitter', 0, 1, false, true],
+  ['stableAfter', 0, undefined, false, true], ['stdinHighWaterMark', 1, undefined, true, true],
+  ['maxStdinBytes', 1, undefined, true, true]
+]
+
+describe.each(table)('%s', (name, smallest, largest, whole, perProcess) => {
+  const refused = value => {
+    const error = thrownBy(() => new ProcessManager({ [name]: value }))
+    expect(error.message).toContain(`options.${name} must be`)
+    return error
+  }
+
+  test('takes its bounds', () => {
+    makeManager({ [name]: smallest })
+    if (largest !== undefined) makeManager({ [name]: largest })
+    makeManager({ [name]: undefined })
+  })
+
+  test('refuses what is out of range', () => {
+    for (const value of [smallest - 1, -Infinity, NaN, ...(largest === undefined ? [] : [largest * 2 + 1, Infinity])]) {
+      const error = refused(value)
+      expect(error).toBeInstanceOf(RangeError)
+      expect(error.code).toBe('ERR_OUT_OF_RANGE')
+      expect(error.message).toContain(`got ${value}`)
+    }
+    if (whole) expect(refused(smallest + 1000.5)).toBeInstanceOf(RangeError)
+  })
+
+  test('refuses other types', () => {
+    for (const value of ['3', null, true, {}, [], 3n, Symbol('x'), () => 3, new Number(3)]) {  
+      const error = refused(value)
+      expect(error).toBeInstanceOf(TypeError)
+      expect(error.code).toBe('ERR_INVALID_ARG_TYPE')
+    }
+  })
+
+  test('is checked in the config of a process if it may be given there', () => {
+    const manager = makeManager({ monitorInterval: 0 })
+    if (perProcess) {
+      const error = thrownBy(() => manager.spawnProcess({ command, [name]: -1 }))
+      expect(error.code).toBe('ERR_OUT_OF_RANGE')
+      expect(error.message).toContain(`config.${name} must be`)
+      expect(manager.listProcesses()).toEqual([])
+    } else {
+      manager.spawnProcess({ command, [name]: -1 })
+      expect(manager.listProcesses()).toHaveLength(1)
+    }
+  })
+})
+
+describe.each([['stdin', ['pipe', 'ignore']], ['encoding', ['utf8', 'latin1', 'buffer']]])('%s', (name, words) => {
+  test('takes its words', () => {
+    for (const word of words) makeManager({ [name]: word })
+  })
+
+  test.each([['none'], [''], ['Pipe'], ['utf-16'], ['pipe\0'], ['__proto__']])('refuses %j', word => {
+    const error = thrownBy(() => new ProcessManager({ [name]: word }))
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error.code).toBe('ERR_INVALID_ARG_VALUE')
+    for (const good of words) expect(error.message).toContain(`'${good}'`)
+  })
+
+  test.each([[3], [null], [true], [{}]])('refuses %p', value => {
+    expect(thrownBy(() => new ProcessManager({ [name]: value }))).toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' })
+  })
+})
+
+describe('options', () => {
+  test.each([[null], [3], ['x'], [true], [() => {}]])('that are %p are refused', options => {
+    const error = thrownBy(() => new ProcessManager(options))
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error.code).toBe('ERR_INVALID_ARG_TYPE')
+  })
+
+  test('may be missing, empty, or have names that are none of ours', () => {
+    for (const options of [undefined, {}, Object.create(null), { shell: true, maxProcess: 3 }]) {
+      expect(makeManager(options).listProcesses()).toEqual([])
+    }
+  })
+
+  test('the class needs new', () => {
+    expect(thrownBy(() => ProcessManager())).toBeInstanceOf(TypeError)
+  })
+
+  test('of the manager are the defaults of each process', async () => {
+    const manager = makeManager({ maxLogLines: 2 })
+    const first = await run(manager, { command: fixture('numbered-lines'), args: ['5'] })
+    const second = await run(manager, { command: fixture('numbered-lines'), args: ['5'], maxLogLines: 3 })
+    expect(manager.getProcessLogs(first.id).stdout).toEqual(['4', '5'])
+    expect(manager.getProcessLogs(second.id).stdout).toEqual(['3', '4', '5'])
+  })
+})
+
+describe('the timeout of stopProcess and stopAll', () => {
+  test.each([['3', TypeError], [null, TypeError], [{}, TypeError], [3n, TypeError], [-1, RangeError], [NaN, RangeError],
+    [-Infinity, RangeError]])('%p is refused', async (timeout, Class) => {
+    const manager = makeManager()
+    const id = manager.spawnProcess({ command })
+    for (const call of [manager.stopProcess(id, timeout), manager.stopProcess('unknown', timeout), manager.stopAll(timeout)]) {
+      const error = await call.catch(error => error)
+      expect(error).toBeInstanceOf(Class)
+      expect(error.code).toBe(Class === TypeError ? 'ERR_INVALID_ARG_TYPE' : 'ERR_OUT_OF_RANGE')
+      expect(error.message).toContain('timeout')
+    }
+    expect(manager.getProcessStatus(id).state).toBe('running')
+  })
+
+  test.each([[0], [0.5], [1e300], [Infinity], [Number.MAX_SAFE_INTEGER], [undefined]])('%p is taken', async timeout => {
+    const manager = makeManager()
+    const id = manager.spawnProcess({ command })
+    expect(await manager.stopProcess(id, timeout)).toBe(true)
+  })
+})
+
+describe('the lines of getProcessLogs', () => {
+  test.each([[-1, RangeError], [NaN, RangeError], [1.5, RangeError], [-Infinity, RangeError], ['3', TypeError],
+    [null, TypeError], [{}, TypeError], [3n, TypeError]])('%p is refused', (lines, Class) => {
+    const manager = makeManager()
+    const error = thrownBy(() => manager.getProcessLogs('x', lines))
+    expect(error).toBeInstanceOf(Class)
+    expect(error.message).toContain('lines')
+  })
+
+  test('may be 0, huge or infinite', async () => {
+    const manager = makeManager()
+    const { id } = await run(manager, { command: fixture('numbered-lines'), args: ['250'] })
+    const count = lines => manager.getProcessLogs(id, lines).stdout.length
+    expect([undefined, 0, 1, 249, 251, 2 ** 31, 2 ** 32, 2 ** 32 + 1, 2 ** 53, 1e300, Infinity].map(count))
+      .toEqual([100, 0, 1, 249, 250, 250, 250, 250, 250, 250, 250])
+  })
+})
