@@ -143,7 +143,7 @@ typedef struct pm_config {
 
 typedef enum {
   PM_EVENT_SPAWN,   /* pid, restarts */
-  PM_EVENT_EXIT,    /* code, signal, pid, uptime, restarts, unsent; once per start, after its last output */
+  PM_EVENT_EXIT,    /* code, signal, pid, uptime, restarts, unsent, requested; once per start, after its last output */
   PM_EVENT_ERROR,   /* error: could not be started, gave up, stdin lost */
   PM_EVENT_RESTART, /* pid, restarts: it runs again */
   PM_EVENT_BACKOFF, /* delay, restarts: a restart is due in delay ms */
@@ -173,6 +173,7 @@ typedef struct pm_event {
   double uptime;      /* seconds */
   double delay;       /* ms */
   uint64_t unsent;    /* bytes of stdin that never reached the command */
+  bool requested;     /* a stop or restart had been asked for */
   const char *limit;  /* the option's name: "maxRestarts" */
   double value;       /* of the limit */
   const pm_error_t *error;
@@ -295,7 +296,8 @@ typedef struct pm_status {
  * UV_ENOENT: unknown id. */
 int pm_process_status(pm_manager_t *m, pm_str_t id, pm_status_t *out);
 
-/* Calls each for every process, in the order of spawning. */
+/* Calls each for every process, in the order of spawning. At most a hundred of
+ * them are sampled anew. */
 void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t *status), void *arg);
 
 /* Calls each for the last `lines` log lines of a stream, oldest first. The

@@ -7,7 +7,7 @@
 module.exports = {
   __proto__: null,
   spawn: (processId, pid, restarts) => ({ processId, pid, restarts }),
-  exit: (processId, code, signal, pid, uptime, restarts, unsent) => ({
+  exit: (processId, code, signal, pid, uptime, restarts, unsent, requested) => ({
     processId,
     code,
     signal,
@@ -15,6 +15,7 @@ module.exports = {
     uptime,
     restarts,
     unsent,
+    requested,
   }),
   error: (processId, error) => ({ processId, error }),
   restart: (processId, pid, restarts) => ({ processId, restarts, pid }),

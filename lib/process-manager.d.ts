@@ -234,6 +234,10 @@ declare namespace ProcessManager {
     command: string
     status: Status
     state: State
+    /** Of the last end; null before it, and when a signal ended it. */
+    exitCode: number | null
+    /** Of the last end, as 'SIGKILL'. */
+    exitSignal: NodeJS.Signals | null
   }
 
   export interface ProcessLogs {
@@ -283,6 +287,8 @@ declare namespace ProcessManager {
     restarts: number
     /** Bytes written to stdin that it never got. */
     unsent: number
+    /** Whether a stop or a restart had been asked for. */
+    requested: boolean
   }
 
   export interface ErrorEvent {

@@ -32,6 +32,8 @@ class ProcessManager extends EventEmitter {
   /** @param {object} [options] the defaults of each process, see the README */
   constructor(options) {
     super()
+    /* One emitter speaks for many processes, and each has its listeners. */
+    this.setMaxListeners(0)
     this.#defaults = readOptions(options)
     this.#native = new native.Manager(
       (kind, ...values) => this.#receive(native.kinds[kind], values),
@@ -89,17 +91,10 @@ class ProcessManager extends EventEmitter {
 
   /** All processes that are known, in the order of spawning. */
   listProcesses() {
-    return Array.from(this.#native.list(), ([id, command, pid, status, state, uptime, cpu, memory, restarts]) => ({
-      id,
-      pid,
-      status,
-      state,
-      command,
-      uptime,
-      cpu,
-      memory,
-      restarts,
-    }))
+    return Array.from(this.#native.list(), (row) => {
+      const [id, command, pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal] = row
+      return { id, pid, status, state, command, uptime, cpu, memory, restarts, exitCode, exitSignal }
+    })
   }
 
   /**

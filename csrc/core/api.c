@@ -170,9 +170,15 @@ int pm_process_status(pm_manager_t *m, pm_str_t id, pm_status_t *out) {
   return 0;
 }
 
+/* A list of thousands must not hold up the loop for all their samples, which
+ * take a few microseconds each. */
+enum { LISTED_SAMPLES = 100 };
+
 void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t *status), void *arg) {
+  int samples = 0;
   for (const pm__process_t *p = m->first; p; p = p->next) {
     pm_status_t status;
+    if (p->run && samples < LISTED_SAMPLES) samples += pm__monitor_refresh(p->run);
     fill_status(p, &status);
     each(arg, &status);
   }

@@ -26,11 +26,13 @@ static void sample(pm__run_t *run) {
   run->sampled_at = uv_hrtime();
 }
 
-void pm__monitor_refresh(pm__run_t *run) {
-  if (!is_alive(run)) return;
+bool pm__monitor_refresh(pm__run_t *run) {
+  if (!is_alive(run)) return false;
   bool was_young = run->sampled_at - run->started_at < fresh_for;
   uint64_t age = uv_hrtime() - run->sampled_at;
-  if (run->sampled_at == 0 || age > (was_young ? fresh_for_when_young : fresh_for)) sample(run);
+  if (run->sampled_at != 0 && age <= (was_young ? fresh_for_when_young : fresh_for)) return false;
+  sample(run);
+  return true;
 }
 
 static void on_interval(uv_timer_t *timer) {

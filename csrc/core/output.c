@@ -111,6 +111,8 @@ void pm__output_finish(pm__output_t *o) {
     left -= (size_t)n;
   }
   end_stream(o);
+  /* The usual case: no descendant holds it, and it need not be watched for that. */
+  if (is_open(o) && pm__pipe_has_ended(&o->pipe)) pm__output_close(o);
 }
 
 void pm__output_linger(pm__output_t *o) {

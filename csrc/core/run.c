@@ -58,6 +58,7 @@ static void queue_exit(pm__run_t *run) {
   event->signal = pm__signal_name(run->child.exit.signum);
   event->uptime = pm__run_uptime(run);
   event->unsent = run->input.unsent;
+  event->requested = p->state == PM__STOPPING;
 }
 
 /* The command is a zombie now, so everything it wrote is in its pipes and its

@@ -132,13 +132,16 @@ IN_CHILD static long close_the_rest(pm__launch_t *l) {
 }
 
 /* As execvp(3) goes through PATH: what is not there is skipped, "permission
- * denied" is remembered, anything else decides. No shell for ENOEXEC. */
+ * denied" is remembered, anything else decides; the only candidate decides
+ * whatever it is. No shell for ENOEXEC. */
 IN_CHILD static long execute(pm__launch_t *l) {
   long result = -ENOENT;
+  bool searching = l->candidates[0] && l->candidates[1];
   const char *path = l->candidates[0];
   for (char *const *c = l->candidates; *c; c++) {
     long r = pm__raw3(SYS_execve, (long)(intptr_t)*c, (long)(intptr_t)l->argv, (long)(intptr_t)l->envp);
-    if (r == -ENOENT || r == -ENOTDIR || r == -ENODEV || r == -ETIMEDOUT || r == -ESTALE) continue;
+    bool is_absent = r == -ENOENT || r == -ENOTDIR || r == -ENODEV || r == -ETIMEDOUT || r == -ESTALE;
+    if (is_absent && searching) continue;
     if (r == -EACCES && result == -EACCES) continue;
     result = r;
     path = *c;

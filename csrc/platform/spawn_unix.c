@@ -48,6 +48,7 @@ static int check_executable(int dir, const char *path) {
 /* The candidate that execve would run, relative ones as seen from dir. */
 static int resolve(int dir, const pm__spawn_spec_t *spec, const char **file, pm__spawn_failure_t *why) {
   int result = -ENOENT;
+  bool searching = spec->candidates[0] && spec->candidates[1];
   const char *decisive = spec->candidates[0];
   for (char *const *c = spec->candidates; *c; c++) {
     int r = check_executable(dir, *c);
@@ -55,7 +56,7 @@ static int resolve(int dir, const pm__spawn_spec_t *spec, const char **file, pm_
       *file = *c;
       return 0;
     }
-    if (r == -ENOENT || r == -ENOTDIR) continue;
+    if (searching && (r == -ENOENT || r == -ENOTDIR)) continue;
     if (r == -EACCES && result == -EACCES) continue;
     result = r;
     decisive = *c;

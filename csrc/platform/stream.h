@@ -37,6 +37,9 @@ ssize_t pm__pipe_read(pm__pipe_t *pipe, char *buffer, size_t size);
 /* Bytes that can be read without blocking. */
 size_t pm__pipe_available(pm__pipe_t *pipe);
 
+/* Whether it is empty and nobody can write to it any more: a read would say 0. */
+bool pm__pipe_has_ended(pm__pipe_t *pipe);
+
 /* Bytes written, UV_EAGAIN when it is full, UV_EPIPE when nobody reads. */
 ssize_t pm__pipe_write(pm__pipe_t *pipe, const char *bytes, size_t len);
 

@@ -2,6 +2,7 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -42,6 +43,11 @@ size_t pm__pipe_available(pm__pipe_t *pipe) {
   int n = 0;
   if (ioctl(pipe->fd, FIONREAD, &n) != 0 || n < 0) return 0;
   return (size_t)n;
+}
+
+bool pm__pipe_has_ended(pm__pipe_t *pipe) {
+  struct pollfd fd = {.fd = pipe->fd, .events = POLLIN};
+  return poll(&fd, 1, 0) == 1 && (fd.revents & POLLHUP) && !(fd.revents & POLLIN);
 }
 
 ssize_t pm__pipe_write(pm__pipe_t *pipe, const char *bytes, size_t len) {

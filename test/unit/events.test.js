@@ -42,7 +42,7 @@ describe('the payload of', () => {
     const id = manager.spawnProcess({ command: fixture('exit-with'), args: ['3', '20'] })
     const { pid } = manager.getProcessStatus(id)
     const payload = await exitOf(manager, id)
-    expect(payload).toEqual({ processId: id, code: 3, signal: null, pid, uptime: expect.any(Number), restarts: 0, unsent: 0 })
+    expect(payload).toEqual({ processId: id, code: 3, signal: null, pid, uptime: expect.any(Number), restarts: 0, unsent: 0, requested: false })
     expect(payload.uptime).toBeGreaterThanOrEqual(0.02)
     expect(payload.uptime).toBeLessThan(20)
   })

@@ -1,6 +1,7 @@
 'use strict'
 
 const { spawn } = require('node:child_process')
+const events = require('node:events')
 const fs = require('node:fs')
 const ProcessMetrics = require('../../lib/process-metrics')
 const { makeManager, startReady, exitOf } = require('../support/manager')
@@ -69,18 +70,38 @@ describe('the status', () => {
   })
 })
 
+// A process is looked at through a descriptor that stays open.
+function isLookedAt (pid) {
+  return fs.readdirSync('/proc/self/fd').some(fd => {
+    try {
+      return fs.readlinkSync(`/proc/self/fd/${fd}`) === `/proc/${pid}/stat`
+    } catch {
+      return false // The descriptor of the listing itself.
+    }
+  })
+}
+
 describe('monitorInterval', () => {
-  test('is how often listProcesses has new figures without being asked', async () => {
+  test('is how often a process is looked at without being asked', async () => {
     const manager = makeManager({ monitorInterval: 20 })
-    await startReady(manager, { command: fixture('touch-memory'), args: ['20'] })
-    await until(() => manager.listProcesses()[0].memory > 20, 'the monitor has looked')
+    const id = manager.spawnProcess({ command: fixture('say-ready') })
+    const [{ pid }] = await events.once(manager, 'spawn')
+    await until(() => isLookedAt(pid), 'the monitor has looked')
+    await manager.stopProcess(id)
+    expect(isLookedAt(pid)).toBe(false)
   })
 
-  test('0 switches it off', async () => {
+  test('0 switches it off, and asking still gives fresh figures', async () => {
     const manager = makeManager({ monitorInterval: 0 })
-    await startReady(manager, { command: fixture('touch-memory'), args: ['20'] })
-    await wait(60)
-    expect(manager.listProcesses()[0]).toMatchObject({ cpu: 0, memory: 0 })
+    const asked = makeManager({ monitorInterval: 20 })
+    manager.spawnProcess({ command: fixture('touch-memory'), args: ['20'] })
+    const [{ pid }] = await events.once(manager, 'spawn')
+    asked.spawnProcess({ command: fixture('say-ready') })
+    const [{ pid: other }] = await events.once(asked, 'spawn')
+    await until(() => isLookedAt(other), 'a monitor that is on has looked')
+    expect(isLookedAt(pid)).toBe(false)
+    await until(() => manager.listProcesses()[0].memory > 20, 'a list has fresh figures')
+    expect(isLookedAt(pid)).toBe(true)
   })
 })
 

@@ -109,8 +109,10 @@ describe('listProcesses', () => {
     const id = await startReady(manager, { command: fixture('say-ready') })
     const [entry] = manager.listProcesses()
     expect(entry).toMatchObject({
-      id, pid: manager.getProcessStatus(id).pid, status: 'running', command: fixture('say-ready'), state: 'running', restarts: 0
+      id, pid: manager.getProcessStatus(id).pid, status: 'running', command: fixture('say-ready'), state: 'running', restarts: 0,
+      exitCode: null, exitSignal: null
     })
+    expect(entry.memory).toBeGreaterThan(0)
     expect(entry.uptime).toBeGreaterThan(0)
   })
 

@@ -32,6 +32,7 @@ describe('stopProcess', () => {
     expect(isAlive(pid)).toBe(false)
     expect(look(pid)).toBeUndefined()
     expect(seen.map(([name]) => name)).toEqual(['exit', 'stop'])
+    expect(seen[0][1].requested).toBe(true)
     expect(seen[0][1]).toMatchObject({ code: null, signal: 'SIGTERM', pid })
   })
 
