@@ -10,8 +10,7 @@ const made = new Set()
 
 // An address sanitizer is preloaded into the test runner only: children would
 // be slow, and an environment that a test looks at would hold one name more.
-const preload = process.env.LD_PRELOAD
-delete process.env.LD_PRELOAD
+const preload = process.env.PM_TEST_PRELOAD
 
 /** A manager that afterEach cleans up. */
 function makeManager (options) {
