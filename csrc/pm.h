@@ -208,6 +208,7 @@ typedef struct pm_manager_config {
   pm_options_t options;
   const pm_str_t *allowed_commands; /* NULL: any; else config.command must be one of them, to the letter */
   size_t allowed_command_count;
+  bool portable; /* start by uv_spawn although the system has something better: for tests */
 } pm_manager_config_t;
 
 /* Makes a manager on loop. The callback table is copied; data is the

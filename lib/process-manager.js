@@ -40,6 +40,7 @@ class ProcessManager extends EventEmitter {
       fromEngine,
       this.#defaults.values,
       this.#defaults.allowedCommands,
+      process.env.MCP_PROCESS_MANAGER_SPAWN === 'portable',
     )
   }
 

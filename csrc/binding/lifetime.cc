@@ -38,6 +38,7 @@ const pm_error_t *Manager::Open(const Napi::CallbackInfo &info) {
   if (error != nullptr) return error;
   config.options = options_;
   config.allowed_commands = in.Texts(info[3], &config.allowed_command_count);
+  config.portable = in.Boolean(info[4]);
   if (in.error() != nullptr) return in.error();
 
   if (napi_get_uv_event_loop(info.Env(), &loop) != napi_ok) return Failure(UV_ENOTSUP);

@@ -39,6 +39,19 @@ static pm_str_t make_id(pm_manager_t *m, char *buffer, size_t size) {
   return id;
 }
 
+/* Ours are never given twice, so one that was taken by hand is passed over for
+ * good. Beyond 15 digits nobody counts. */
+static void pass_over(pm_manager_t *m, pm_str_t id) {
+  enum { PREFIX = 5, DIGITS = 15 };
+  uint64_t n = 0;
+  if (id.len <= PREFIX || id.len > PREFIX + DIGITS || memcmp(id.base, "proc_", PREFIX) != 0) return;
+  for (size_t i = PREFIX; i < id.len; i++) {
+    if (id.base[i] < '0' || id.base[i] > '9') return;
+    n = n * 10 + (uint64_t)(id.base[i] - '0');
+  }
+  if (n >= m->next_id) m->next_id = n + 1;
+}
+
 /* An ended process gives its id to a new one. */
 static int free_id(pm_manager_t *m, pm_str_t id, pm_error_t *error) {
   pm__process_t *old = pm__table_find(m, id);
@@ -70,6 +83,7 @@ int pm_process_spawn(pm_manager_t *m, const pm_config_t *config, pm_str_t *id, p
   if (r != 0) goto free_command;
   r = pm__process_new(m, wanted, &command, &config->options, &p);
   if (r != 0) return pm__error_no_memory(error);
+  if (config->id.base) pass_over(m, config->id);
 
   *id = p->id;
   pm__process_handle(p, PM__START);

@@ -7,9 +7,10 @@
 
 int pm__events_reserve(pm_manager_t *m, size_t n) {
   pm__events_t *q = &m->events;
-  if (q->count + n <= q->capacity) return 0;
+  size_t wanted = q->count + n + PM__EVENTS_PER_CALL;
+  if (wanted <= q->capacity) return 0;
   size_t capacity = q->capacity ? q->capacity * 2 : 32;
-  while (capacity < q->count + n)
+  while (capacity < wanted)
     capacity *= 2;
   pm__queued_t *ring = pm__malloc(capacity * sizeof(*ring));
   if (!ring) return UV_ENOMEM;
@@ -45,23 +46,21 @@ void pm__events_add_fault(pm__process_t *p, pm__fault_t *fault) {
   pm__events_add(p->manager, p, PM_EVENT_ERROR)->fault = pm__fault_ref(fault);
 }
 
-/* Room for the answers was made when the waiters were accepted: each is counted
- * by pm__events_reserve through its own call. */
+/* One entry for all of them, so that there is always room. */
 void pm__events_answer(pm__process_t *p, pm__waiter_t **waiters, bool result) {
-  pm__waiter_t *w = *waiters;
+  if (!*waiters) return;
+  pm__queued_t *slot = push(p->manager);
+  slot->answered = *waiters;
+  slot->answer = result;
   *waiters = NULL;
-  while (w) {
-    pm__waiter_t *next = w->next;
-    if (p->manager->closing || pm__events_reserve(p->manager, PM__EVENTS_PER_CALL) != 0) {
-      w->cb(w->arg, result);
-    } else {
-      pm__queued_t *slot = push(p->manager);
-      slot->done = w->cb;
-      slot->done_arg = w->arg;
-      slot->done_result = result;
-    }
+}
+
+static void give_answers(pm__queued_t *entry) {
+  while (entry->answered) {
+    pm__waiter_t *w = entry->answered;
+    entry->answered = w->next;
+    w->cb(w->arg, entry->answer);
     pm__free(w);
-    w = next;
   }
 }
 
@@ -78,8 +77,8 @@ static pm__queued_t pop(pm__events_t *q) {
 }
 
 static void call_out(pm_manager_t *m, pm__queued_t *entry) {
-  if (entry->done) {
-    entry->done(entry->done_arg, entry->done_result);
+  if (entry->answered) {
+    give_answers(entry);
     return;
   }
   if (entry->process) entry->event.id = entry->process->id;
@@ -94,6 +93,7 @@ static void call_out(pm_manager_t *m, pm__queued_t *entry) {
 void pm__events_deliver(pm_manager_t *m) {
   pm__events_t *q = &m->events;
   if (q->delivering) return;
+  pm__process_limit_ended(m);
   q->delivering = true;
   for (size_t n = q->count; n > 0 && q->count > 0 && !m->closing; n--) {
     pm__queued_t entry = pop(q);
@@ -118,7 +118,7 @@ void pm__events_schedule(pm_manager_t *m) {
 void pm__events_discard(pm_manager_t *m) {
   while (m->events.count > 0) {
     pm__queued_t entry = pop(&m->events);
-    if (entry.done) entry.done(entry.done_arg, entry.done_result);
+    give_answers(&entry);
     release(&entry);
   }
 }

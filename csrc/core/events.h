@@ -12,19 +12,19 @@
 /* Most events one call or one callback of libuv can queue for one process. */
 enum { PM__EVENTS_PER_CALL = 8 };
 
-/* Makes room for n more, for calls that will queue and must not fail half-way.
- * UV_ENOMEM. */
+/* Makes room for n more, for calls that will queue and must not fail half-way,
+ * and for what one callback of libuv may queue after them. UV_ENOMEM. */
 int pm__events_reserve(pm_manager_t *m, size_t n);
 
 /* Queues an event of p (NULL: of the manager) with everything but its kind
- * unset, and returns it to be filled. There must be room: after delivery there
- * always is for PM__EVENTS_PER_CALL. */
+ * unset, and returns it to be filled. There must be room: callbacks of libuv
+ * always have it for PM__EVENTS_PER_CALL, calls of the embedder reserve it. */
 pm__queued_t *pm__events_add(pm_manager_t *m, pm__process_t *p, pm_event_kind_t kind);
 
 /* Queues a fault, of which the queue takes a reference. */
 void pm__events_add_fault(pm__process_t *p, pm__fault_t *fault);
 
-/* Queues the answers to a list of waiters, frees them and empties the list. */
+/* Queues the answers to a list of waiters, which it takes over; empties the list. */
 void pm__events_answer(pm__process_t *p, pm__waiter_t **waiters, bool result);
 
 /* Delivers what is queued at this moment, except from within a delivery. To be

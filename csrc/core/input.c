@@ -65,12 +65,16 @@ static void on_emptied(pm__input_t *in) {
   if (in->end_pending) pm__input_abandon(in);
 }
 
+/* Written in one turn of the loop at most, so that a command that reads fast
+ * cannot keep the loop to itself. */
+enum { WRITE_BOUND = 256 * 1024 };
+
 static void on_writable(pm__pipe_t *pipe) {
   pm__input_t *in = pipe->data;
   pm_manager_t *m = in->run->process->manager;
   pm__events_deliver(m);
   if (m->closing || !is_open(in)) return;
-  while (in->first) {
+  for (size_t total = 0; in->first && total < WRITE_BOUND;) {
     pm__chunk_t *chunk = in->first;
     ssize_t n = pm__pipe_write(pipe, chunk->bytes + chunk->written, chunk->len - chunk->written);
     if (n == UV_EAGAIN) break;
@@ -80,6 +84,7 @@ static void on_writable(pm__pipe_t *pipe) {
     }
     chunk->written += (size_t)n;
     in->queued -= (size_t)n;
+    total += (size_t)n;
     if (chunk->written == chunk->len) drop_first(in);
   }
   if (is_open(in) && !in->first)

@@ -143,9 +143,8 @@ typedef struct pm__queued {
   pm__fault_t *fault;     /* referenced; NULL if none */
   pm_stop_report_t stop;
   bool has_stop;
-  pm_done_cb done; /* instead of an event: somebody's answer */
-  void *done_arg;
-  bool done_result;
+  pm__waiter_t *answered; /* owned; instead of an event: answers, all the same */
+  bool answer;
 } pm__queued_t;
 
 typedef struct pm__events {

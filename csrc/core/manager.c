@@ -67,7 +67,7 @@ int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_
     free_manager(m);
     return r;
   }
-  pm__spawner_init(&m->spawner, &m->poller, loop);
+  pm__spawner_init(&m->spawner, &m->poller, loop, config->portable);
   m->poller.data = m;
   /* Neither can fail. The monitor alone never keeps a loop alive. */
   uv_idle_init(loop, &m->turn);
@@ -117,7 +117,7 @@ static void set_ref(pm_manager_t *m, bool refd) {
   handle_ref((uv_handle_t *)&m->turn);
   for (pm__process_t *p = m->first; p; p = p->next) {
     handle_ref((uv_handle_t *)&p->timer);
-    if (p->run && !p->run->over) run_ref(p->run);
+    if (p->run && p->run->watched) run_ref(p->run);
   }
 }
 
@@ -129,10 +129,14 @@ void pm_manager_unref(pm_manager_t *m) {
   set_ref(m, false);
 }
 
-void pm_manager_kill_all(pm_manager_t *m) {
+static void kill_runs(pm_manager_t *m) {
   m->refuses = true;
   for (pm__run_t *run = m->runs; run; run = run->next)
     if (run->watched) pm__child_signal(&run->child, SIGKILL);
+}
+
+void pm_manager_kill_all(pm_manager_t *m) {
+  kill_runs(m);
   for (pm__process_t *p = m->first; p; p = p->next)
     pm__private_dir_remove_now(p);
 }
@@ -211,7 +215,7 @@ static void answer_all(pm__waiter_t *w) {
 void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg) {
   m->on_closed = cb;
   m->on_closed_arg = arg;
-  pm_manager_kill_all(m);
+  kill_runs(m); /* private directories go with the records, when all is reaped */
   m->closing = true;
   pm__manager_hold(m); /* while this function works */
   uv_idle_stop(&m->turn);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "error.h"
 #include "events.h"
 #include "lines.h"
 #include "run.h"
@@ -92,13 +93,26 @@ static void on_readable(pm__pipe_t *pipe) {
   pm__events_deliver(m);
 }
 
+/* The command runs, but nobody will hear it. */
+static void report_unreadable(pm__output_t *o, int err) {
+  pm_error_t error;
+  pm__error_set(&error, err, NULL, "Error", "The %s of the command cannot be watched (%s) and was closed",
+                o->stream == PM_STDOUT ? "stdout" : "stderr", uv_strerror(err));
+  pm__fault_t *fault = pm__fault_new(&error);
+  pm__events_add_fault(o->run->process, fault);
+  pm__fault_unref(fault);
+}
+
 void pm__output_open(pm__output_t *o, pm__run_t *run, pm_stream_t stream, int fd) {
   o->run = run;
   o->stream = stream;
   o->pipe.data = o;
   pm__pipe_open(&o->pipe, &run->process->manager->poller, fd);
   pm__run_opened(run);
-  if (pm__pipe_watch_readable(&o->pipe, on_readable) != 0) pm__output_close(o);
+  int r = pm__pipe_watch_readable(&o->pipe, on_readable);
+  if (r == 0) return;
+  report_unreadable(o, r);
+  pm__output_close(o);
 }
 
 void pm__output_finish(pm__output_t *o) {

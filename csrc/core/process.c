@@ -18,6 +18,8 @@ static void start_by_timer(pm__process_t *p);
 static void start_by_request(pm__process_t *p);
 static void enter_running(pm__process_t *p);
 static void enter_refused(pm__process_t *p);
+static void end_running(pm__process_t *p);
+static void end_stopping(pm__process_t *p);
 static void sweep(pm__process_t *p);
 static void decide(pm__process_t *p);
 static void begin_stop(pm__process_t *p);
@@ -35,8 +37,13 @@ static void start_after_sweep(pm__process_t *p);
 static const action_t actions[PM__STATE_COUNT][PM__INPUT_COUNT] = {
     [PM__NEW] = {[PM__START] = launch},
     [PM__STARTING] = {[PM__LAUNCHED] = enter_running, [PM__REFUSED] = enter_refused},
-    [PM__RUNNING] = {[PM__ENDED] = sweep, [PM__STOP] = begin_stop, [PM__RESTART] = stop_then_start},
-    [PM__STOPPING] = {[PM__ENDED] = await_group,
+    [PM__RUNNING] = {[PM__CHILD_EXIT] = end_running,
+                     [PM__DEADLINE] = end_running,
+                     [PM__ENDED] = sweep,
+                     [PM__STOP] = begin_stop,
+                     [PM__RESTART] = stop_then_start},
+    [PM__STOPPING] = {[PM__CHILD_EXIT] = end_stopping,
+                      [PM__ENDED] = await_group,
                       [PM__GONE] = finish_stop,
                       [PM__STOP] = join_stop,
                       [PM__RESTART] = start_after_stop,
@@ -84,8 +91,7 @@ const char *pm__process_state_name(const pm__process_t *p) {
 
 /* ---- being counted ---------------------------------------------------------- */
 
-/* The oldest ended record that nobody is about to hear of goes first. */
-static void limit_ended(pm_manager_t *m) {
+void pm__process_limit_ended(pm_manager_t *m) {
   while ((double)m->ended > m->options.value[PM_OPT_MAX_ENDED])
     pm__process_forget(m->ended_first);
 }
@@ -102,7 +108,6 @@ static void set_state(pm__process_t *p, pm__state_t state) {
   if (state == PM__EXITED || state == PM__FAILED) {
     pm__private_dir_remove_later(p);
     pm__table_mark_ended(m, p);
-    limit_ended(m);
   }
 }
 
@@ -222,6 +227,18 @@ static void enter_refused(pm__process_t *p) {
   after_end(p, &end);
 }
 
+/* How often a command is tried to be reaped that a debugger holds. */
+enum { REAP_INTERVAL = 50 };
+
+static void end_running(pm__process_t *p) {
+  if (!pm__run_end(p) && p->state == PM__RUNNING) pm__process_arm(p, REAP_INTERVAL);
+}
+
+/* If it does not work the ladder tries again. */
+static void end_stopping(pm__process_t *p) {
+  if (!pm__run_end(p) && p->state == PM__STOPPING) pm__ladder_watch(p);
+}
+
 /* The usual case: nothing was left behind, and it is decided at once. */
 static void sweep(pm__process_t *p) {
   set_state(p, PM__SWEEPING);
@@ -261,6 +278,7 @@ static void join_stop(pm__process_t *p) {
 
 static void start_after_stop(pm__process_t *p) {
   p->restart_pending = true;
+  pm__ladder_hurry(p, p->options.value[PM_OPT_STOP_TIMEOUT]);
 }
 
 /* The ladder is under way already; only its purpose changes. */
@@ -271,7 +289,7 @@ static void stop_sweeping(pm__process_t *p) {
 
 static void start_after_sweep(pm__process_t *p) {
   p->state = PM__STOPPING;
-  p->restart_pending = true;
+  start_after_stop(p);
 }
 
 static void await_group(pm__process_t *p) {

@@ -9,14 +9,15 @@
 
 /* What can happen to a process. */
 typedef enum {
-  PM__START,    /* start the command */
-  PM__LAUNCHED, /* it runs */
-  PM__REFUSED,  /* it could not be started; p->fault says why */
-  PM__ENDED,    /* the command has ended and all its output has been read */
-  PM__GONE,     /* so has everything of its group */
-  PM__STOP,     /* somebody asks for its end, within p->wanted_timeout */
-  PM__RESTART,  /* somebody asks for a new start */
-  PM__DEADLINE, /* the timer of the present state */
+  PM__START,      /* start the command */
+  PM__LAUNCHED,   /* it runs */
+  PM__REFUSED,    /* it could not be started; p->fault says why */
+  PM__CHILD_EXIT, /* the command has ended, and is a zombie */
+  PM__ENDED,      /* it has been reaped, after all its output was read */
+  PM__GONE,       /* so has everything of its group */
+  PM__STOP,       /* somebody asks for its end, within p->wanted_timeout */
+  PM__RESTART,    /* somebody asks for a new start */
+  PM__DEADLINE,   /* the timer of the present state */
   PM__INPUT_COUNT
 } pm__input_kind_t;
 
@@ -45,6 +46,10 @@ const char *pm__process_state_name(const pm__process_t *p);
 
 /* Takes an ended process (or, while closing, any) out of the manager. */
 void pm__process_forget(pm__process_t *p);
+
+/* Forgets the oldest ended processes beyond maxEnded. Not from within a call of
+ * the embedder, who has yet to hear how its process ended. */
+void pm__process_limit_ended(pm_manager_t *m);
 
 /* ---- stop.c ---------------------------------------------------------------- */
 

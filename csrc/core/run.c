@@ -43,10 +43,12 @@ static void stop_watching(pm__run_t *run) {
   pm__child_close(&run->child, on_child_closed);
 }
 
+/* For a run that nobody hears of any more. */
 static void take_away(pm__run_t *run) {
   pm__child_reap(&run->child);
   if (!run->ended_at) run->ended_at = uv_hrtime();
   run->metrics = pm__metrics_close(run->metrics);
+  stop_watching(run);
 }
 
 static void queue_exit(pm__run_t *run) {
@@ -61,28 +63,36 @@ static void queue_exit(pm__run_t *run) {
   event->requested = p->state == PM__STOPPING;
 }
 
-/* The command is a zombie now, so everything it wrote is in its pipes and its
- * pid is still its own: read first, then reap. Listeners run meanwhile and may
- * close the manager. */
+/* Everything that the command wrote is in its pipes now. It is read before the
+ * zombie is taken away (by us; libuv's backend has done so already), so that a
+ * stop asked for by a listener meanwhile still finds the pid its own. */
+bool pm__run_end(pm__process_t *p) {
+  pm__run_t *run = p->run;
+  pm_manager_t *m = p->manager;
+  for (int i = 0; i < PM_STREAM_COUNT && !m->closing; i++)
+    pm__output_finish(&run->output[i]);
+  if (m->closing) return true;
+  if (!pm__child_reap(&run->child)) return false;
+  run->over = true;
+  run->metrics = pm__metrics_close(run->metrics);
+  pm__input_abandon(&run->input);
+  queue_exit(run);
+  pm__process_handle(p, PM__ENDED);
+  return true;
+}
+
 static void on_child_exit(pm__child_t *child) {
   pm__run_t *run = child->data;
   pm__process_t *p = run->process;
   pm_manager_t *m = p->manager;
   if (m->closing || p->run != run) {
     take_away(run);
-    stop_watching(run);
     return;
   }
   run->ended_at = uv_hrtime();
   pm__events_deliver(m);
-  for (int i = 0; i < PM_STREAM_COUNT && !m->closing; i++)
-    pm__output_finish(&run->output[i]);
   if (m->closing) return;
-  run->over = true;
-  take_away(run);
-  pm__input_abandon(&run->input);
-  queue_exit(run);
-  pm__process_handle(p, PM__ENDED);
+  pm__process_handle(p, PM__CHILD_EXIT);
   pm__events_deliver(m);
 }
 
@@ -97,15 +107,12 @@ void pm__run_abandon(pm__run_t *run) {
   pm__input_abandon(&run->input);
   for (int i = 0; i < PM_STREAM_COUNT; i++)
     pm__output_close(&run->output[i]);
-  if (run->child.ended) {
-    take_away(run);
-    stop_watching(run);
-  }
+  if (run->child.ended) take_away(run);
 }
 
+/* It may have ended all the same, if the loop was held up. */
 void pm__run_give_up(pm__run_t *run) {
-  run->metrics = pm__metrics_close(run->metrics);
-  stop_watching(run);
+  if (run->watched) take_away(run);
 }
 
 void pm__run_ref(pm__run_t *run) {

@@ -13,6 +13,11 @@ int pm__run_start(pm__process_t *p, pm_error_t *error);
 /* Seconds it has been, or was, alive. */
 double pm__run_uptime(const pm__run_t *run);
 
+/* The command of p has ended: reads what it wrote, reaps it, queues its exit and
+ * puts PM__ENDED through the table. False when it cannot be reaped yet. Listeners
+ * run meanwhile and may close the manager. */
+bool pm__run_end(pm__process_t *p);
+
 /* Nothing of its group is left: stops watching. Pipes that something outside the
  * group still holds stay open, logged only, and keep no loop alive. */
 void pm__run_release(pm__process_t *p);

@@ -8,6 +8,7 @@
 
 #include "events.h"
 #include "process.h"
+#include "run.h"
 #include "signal_name.h"
 
 /* How long SIGKILL may take before its target is called unkillable: it acts at
@@ -30,7 +31,7 @@ static double now_of(const pm__process_t *p) {
 static void arm(pm__process_t *p) {
   pm__ladder_t *l = &p->ladder;
   double wait = l->deadline - now_of(p);
-  if (p->run->child.reaped && l->interval < wait) {
+  if (p->run->child.ended && l->interval < wait) {
     wait = l->interval;
     if (l->interval < LAST_LOOK) l->interval *= 2;
   }
@@ -74,14 +75,28 @@ void pm__ladder_watch(pm__process_t *p) {
 /* The attempt goes on: the group is looked at until it is gone. */
 static void report_unkillable(pm__process_t *p) {
   p->ladder.reported = true;
+  p->restart_pending = false;
   if (p->state != PM__STOPPING) return;
   pm__ladder_report(p, true, false);
   pm__events_answer(p, &p->stop_waiters, false);
   pm__events_answer(p, &p->restart_waiters, false);
 }
 
+/* Timers come before the poll: the command may have ended long ago and the loop
+ * was held up. Then that is heard of first, and nothing is done in haste. */
+static bool has_news(pm__process_t *p) {
+  pm__child_t *child = &p->run->child;
+  if (child->ended || !pm__child_has_ended(child)) return false;
+  pm__process_arm(p, FIRST_LOOK);
+  return true;
+}
+
 void pm__ladder_continue(pm__process_t *p) {
   pm__ladder_t *l = &p->ladder;
+  pm__child_t *child = &p->run->child;
+  if (has_news(p)) return;
+  if (child->ended && !child->reaped_at && pm__run_end(p)) return;
+  if (p->manager->closing) return;
   if (pm__child_gone(&p->run->child)) {
     pm__process_handle(p, PM__GONE);
     return;

@@ -3,38 +3,117 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <uv.h>
 
+#include "../core/alloc.h"
 #include "proc_stat.h"
 
-static bool is_living_member(int proc, const char *pid, int pgid) {
+/* Nanoseconds of waiting for each one of looking. */
+enum { COST_FACTOR = 20 };
+
+/* 0: *stat is of a living process. UV_ESRCH: it is none (any more). Else it
+ * could not be looked at. */
+static int look_at(int proc, const char *pid, pm__proc_stat_t *stat) {
   char path[64];
   char text[1024];
   snprintf(path, sizeof(path), "%.20s/stat", pid);
   int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
+  if (fd < 0) return errno == ENOENT ? UV_ESRCH : -errno;
   ssize_t n = read(fd, text, sizeof(text));
+  int r = n < 0 ? -errno : 0;
   close(fd);
-  pm__proc_stat_t stat;
-  if (n <= 0 || pm__proc_stat_parse(text, (size_t)n, &stat) != 0) return false;
-  return stat.pgrp == pgid && stat.state != 'Z' && stat.state != 'X';
+  if (r == 0) r = pm__proc_stat_parse(text, (size_t)n, stat);
+  if (r == 0 && (stat->state == 'Z' || stat->state == 'X')) r = UV_ESRCH;
+  return r;
+}
+
+/* Calls each for every living process. Whether all could be looked at. */
+static bool look_at_all(void (*each)(void *arg, const pm__proc_stat_t *stat), void *arg) {
+  bool complete = true;
+  DIR *dir = opendir("/proc");
+  if (!dir) return false;
+  const struct dirent *entry;
+  while ((entry = readdir(dir))) {
+    pm__proc_stat_t stat;
+    if (!isdigit((unsigned char)entry->d_name[0])) continue;
+    int r = look_at(dirfd(dir), entry->d_name, &stat);
+    if (r == 0)
+      each(arg, &stat);
+    else if (r != UV_ESRCH)
+      complete = false;
+  }
+  closedir(dir);
+  return complete;
+}
+
+/* ---- one look for all groups ---------------------------------------------------- */
+
+static void add_group(void *arg, const pm__proc_stat_t *stat) {
+  pm__group_scan_t *scan = arg;
+  if (scan->count == scan->capacity) {
+    size_t capacity = scan->capacity ? scan->capacity * 2 : 256;
+    int *groups = pm__realloc(scan->groups, capacity * sizeof(*groups));
+    if (!groups) {
+      scan->complete = false;
+      return;
+    }
+    scan->groups = groups;
+    scan->capacity = capacity;
+  }
+  scan->groups[scan->count++] = stat->pgrp;
+}
+
+static int compare(const void *a, const void *b) {
+  int x = *(const int *)a;
+  int y = *(const int *)b;
+  return (x > y) - (x < y);
+}
+
+static void take(pm__group_scan_t *scan) {
+  uint64_t start = uv_hrtime();
+  scan->count = 0;
+  scan->complete = true;
+  if (!look_at_all(add_group, scan)) scan->complete = false;
+  if (scan->count > 0) qsort(scan->groups, scan->count, sizeof(*scan->groups), compare);
+  /* The moment it began: what starts while it is under way may be missed. */
+  scan->taken_at = start;
+  scan->cost = uv_hrtime() - start;
+}
+
+bool pm__group_is_empty(pm__group_scan_t *scan, int pgid, uint64_t since) {
+  uint64_t now = uv_hrtime();
+  if (scan->taken_at == 0 || now - scan->taken_at > scan->cost * COST_FACTOR) take(scan);
+  if (!scan->complete || scan->taken_at <= since) return false;
+  return scan->count == 0 || !bsearch(&pgid, scan->groups, scan->count, sizeof(*scan->groups), compare);
+}
+
+void pm__group_scan_free(pm__group_scan_t *scan) {
+  pm__free(scan->groups);
+  *scan = (pm__group_scan_t){0};
+}
+
+/* ---- the members of one ------------------------------------------------------------ */
+
+typedef struct members {
+  int pgid;
+  int *pids;
+  int max, count;
+} members_t;
+
+static void add_member(void *arg, const pm__proc_stat_t *stat) {
+  members_t *members = arg;
+  if (stat->pgrp != members->pgid) return;
+  if (members->count < members->max) members->pids[members->count] = stat->pid;
+  members->count++;
 }
 
 int pm__group_members(int pgid, int *pids, int max) {
-  int count = 0;
-  DIR *dir = opendir("/proc");
-  if (!dir) return 0;
-  const struct dirent *entry;
-  while ((entry = readdir(dir))) {
-    if (!isdigit((unsigned char)entry->d_name[0])) continue;
-    if (!is_living_member(dirfd(dir), entry->d_name, pgid)) continue;
-    if (count < max) pids[count] = atoi(entry->d_name);
-    count++;
-  }
-  closedir(dir);
-  return count;
+  members_t members = {.pgid = pgid, .pids = pids, .max = max};
+  look_at_all(add_member, &members);
+  return members.count;
 }

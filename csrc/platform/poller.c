@@ -21,6 +21,10 @@ void pm__poller_close(pm__poller_t *poller, void (*cb)(pm__poller_t *)) {
   uv_close((uv_handle_t *)&poller->idle, pm__poller_handle_closed);
 }
 
+int pm__poller_prepare(pm__poller_t *poller) {
+  return poller->kind->prepare(poller);
+}
+
 void pm__watch_init(pm__watch_t *watch, pm__poller_t *poller, int fd) {
   *watch = (pm__watch_t){.poller = poller, .fd = fd, .refd = true, .data = watch->data};
 }

@@ -31,6 +31,7 @@ struct pm__watch {
 
 /* How a kind of poller does it. */
 typedef struct pm__poller_kind {
+  int (*prepare)(pm__poller_t *poller);
   int (*start)(pm__watch_t *watch, pm__readiness_t what);
   void (*stop)(pm__watch_t *watch);
   void (*set_ref)(pm__watch_t *watch);
@@ -58,6 +59,9 @@ struct pm__poller {
 
 /* Opens no descriptor before the first watch starts. */
 void pm__poller_init(pm__poller_t *poller, uv_loop_t *loop, bool portable);
+
+/* Opens what the first watch would: for callers that must not fail later. */
+int pm__poller_prepare(pm__poller_t *poller);
 
 /* All watches must be closed, and their callbacks have run. cb from the loop. */
 void pm__poller_close(pm__poller_t *poller, void (*cb)(pm__poller_t *));

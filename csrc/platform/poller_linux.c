@@ -93,7 +93,7 @@ static void set_close(pm__watch_t *watch) {
   (void)watch;
 }
 
-static const pm__poller_kind_t kind_set = {set_start, set_stop, set_set_ref, set_close};
+static const pm__poller_kind_t kind_set = {open_set, set_start, set_stop, set_set_ref, set_close};
 
 void pm__poller_choose(pm__poller_t *poller) {
   poller->kind = &kind_set;

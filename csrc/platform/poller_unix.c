@@ -55,4 +55,10 @@ static void portable_close(pm__watch_t *watch) {
   watch->poll = NULL;
 }
 
-const pm__poller_kind_t pm__poller_portable = {portable_start, portable_stop, portable_set_ref, portable_close};
+static int portable_prepare(pm__poller_t *poller) {
+  (void)poller;
+  return 0;
+}
+
+const pm__poller_kind_t pm__poller_portable = {portable_prepare, portable_start, portable_stop, portable_set_ref,
+                                               portable_close};

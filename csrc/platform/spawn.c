@@ -4,20 +4,22 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../core/alloc.h"
-#include "group.h"
 #include "spawn_backend.h"
 
-void pm__spawner_init(pm__spawner_t *s, pm__poller_t *poller, uv_loop_t *loop) {
+void pm__spawner_init(pm__spawner_t *s, pm__poller_t *poller, uv_loop_t *loop, bool portable) {
   *s = (pm__spawner_t){.poller = poller, .reserved = {-1, -1, -1}, .placeholder = -1};
-  pm__spawner_choose(s);
+  s->backend = &pm__spawn_portable;
+  if (!portable) pm__spawner_choose(s);
   pm__poller_init(poller, loop, s->backend == &pm__spawn_portable);
 }
 
 void pm__spawner_close(pm__spawner_t *s) {
   pm__spawner_release(s);
+  pm__group_scan_free(&s->groups);
 }
 
 const char *pm__spawner_backend(const pm__spawner_t *s) {
@@ -35,28 +37,38 @@ int pm__spawn(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child
   child->on_exit = on_exit;
   child->exit.code = -1;
   child->backend = s->backend;
+  child->spawner = s;
   child->watch.data = child;
   pm__watch_init(&child->watch, s->poller, -1);
   return s->backend->start(s, spec, child, why);
 }
 
-void pm__child_reap(pm__child_t *child) {
-  if (child->reaped) return;
-  child->backend->reap(child);
+/* WNOWAIT: it stays as it is. */
+bool pm__child_has_ended(const pm__child_t *child) {
+  siginfo_t info = {0};
+  if (child->ended) return true;
+  return waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child->pid;
+}
+
+bool pm__child_reap(pm__child_t *child) {
+  if (child->reaped_at) return true;
+  if (!child->reaped && !child->backend->reap(child)) return false;
   child->reaped = true;
+  child->reaped_at = uv_hrtime();
+  return true;
 }
 
 int pm__child_signal(pm__child_t *child, int signum) {
   return child->backend->signal_group(child, signum);
 }
 
-/* While a group has a member its number is not given to a new process, so a
- * number that no signal reaches is proof; one that a signal reaches may be
- * zombies that their parent has yet to reap. */
+/* While a group has a member its number is not given to a new process, so that
+ * nobody there is proof. Somebody there may be zombies that their parent has yet
+ * to reap; EPERM means somebody of another user. */
 bool pm__child_gone(pm__child_t *child) {
-  if (!child->reaped) return false;
-  if (child->backend->signal_group(child, 0) != 0) return true;
-  return pm__group_members(child->pid, NULL, 0) == 0;
+  if (!child->reaped_at) return false;
+  if (child->backend->signal_group(child, 0) == UV_ESRCH) return true;
+  return pm__group_is_empty(&child->spawner->groups, child->pid, child->reaped_at);
 }
 
 int pm__child_survivors(pm__child_t *child, int *pids, int max) {

@@ -5,7 +5,7 @@
  *   clone     Linux: clone(CLONE_VM | CLONE_VFORK) and a pidfd. Costs the same
  *             whatever the host's memory and whatever else it has started.
  *   uv_spawn  any Unix; where the kernel or a seccomp filter refuses pidfds, and
- *             when MCP_PROCESS_MANAGER_SPAWN=portable is in the environment.
+ *             when it is asked for.
  *
  * A command is always the leader of a session and process group of its own, has
  * no descriptor of the host but its three ends, an empty signal mask and default
@@ -19,6 +19,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "group.h"
 #include "poller.h"
 
 typedef struct pm__child pm__child_t;
@@ -59,8 +60,10 @@ struct pm__child {
   void (*on_close)(pm__child_t *child);
   pm__exit_t exit;
   int pidfd;
+  pm__spawner_t *spawner;
   bool ended;            /* it has ended; it is a zombie until reaped */
   bool reaped;           /* its pid may belong to somebody else, unless its group lives on */
+  uint64_t reaped_at;    /* uv_hrtime */
   pm__watch_t watch;     /* of the pidfd */
   uv_process_t *process; /* portable only; of the heap, since it has to outlive a failed uv_spawn */
 };
@@ -74,11 +77,12 @@ struct pm__spawner {
   int reserved[3];     /* low descriptor numbers for the child's ends */
   int placeholder;     /* what stands at them between spawns */
   bool no_close_range; /* the kernel lacks CLOSE_RANGE_UNSHARE */
+  pm__group_scan_t groups;
 };
 
 /* Chooses a backend, and initialises poller (which is to outlive the spawner)
  * as fits it. Opens nothing. */
-void pm__spawner_init(pm__spawner_t *s, pm__poller_t *poller, uv_loop_t *loop);
+void pm__spawner_init(pm__spawner_t *s, pm__poller_t *poller, uv_loop_t *loop, bool portable);
 
 /* Gives everything back. Idempotent; children already started are unaffected. */
 void pm__spawner_close(pm__spawner_t *s);
@@ -92,9 +96,15 @@ const char *pm__spawner_backend(const pm__spawner_t *s);
 int pm__spawn(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, void (*on_exit)(pm__child_t *),
               pm__spawn_failure_t *why);
 
-/* After on_exit: takes the zombie away and fills child->exit. Until then the
- * pid is surely its own. Idempotent. */
-void pm__child_reap(pm__child_t *child);
+/* Whether it has ended by now, also when on_exit has not been called yet: timers
+ * of a loop that was held up run before it is polled. */
+bool pm__child_has_ended(const pm__child_t *child);
+
+/* After on_exit: takes the zombie away and fills child->exit; until then the pid
+ * is surely its own (but libuv's backend has reaped it before it says so). False:
+ * it cannot be had yet, since a debugger holds it (ptrace(2)); try again.
+ * Idempotent. */
+bool pm__child_reap(pm__child_t *child);
 
 /* Sends a signal to the command's process group, which the command, being the
  * leader of its session, cannot leave (setpgid(2)). 0, or UV_ESRCH when nobody
@@ -102,7 +112,7 @@ void pm__child_reap(pm__child_t *child);
 int pm__child_signal(pm__child_t *child, int signum);
 
 /* Whether the command has ended and been reaped and its group has no living
- * member. */
+ * member. False also when that cannot be told yet: ask again. */
 bool pm__child_gone(pm__child_t *child);
 
 /* The living members of its group: fills at most max pids, returns how many

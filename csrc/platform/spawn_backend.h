@@ -7,14 +7,14 @@
 typedef struct pm__spawn_backend {
   const char *name;
   int (*start)(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
-  void (*reap)(pm__child_t *child);
+  bool (*reap)(pm__child_t *child); /* false: not yet */
   int (*signal_group)(pm__child_t *child, int signum);
 } pm__spawn_backend_t;
 
 extern const pm__spawn_backend_t pm__spawn_portable;
 
-/* Sets the backend that fits this system: provided once per system
- * (spawn_linux.c, spawn_other.c). */
+/* Sets a better backend than the portable one if this system has it: one file a
+ * system. */
 void pm__spawner_choose(pm__spawner_t *s);
 
 /* Gives back what the system's own backend holds. */

@@ -31,7 +31,7 @@
 enum { STACK_SIZE = 64 * 1024, GUARD_SIZE = 4096, KERNEL_SIGSET_SIZE = 8 };
 
 static int clone_start(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
-static void clone_reap(pm__child_t *child);
+static bool clone_reap(pm__child_t *child);
 static int clone_signal_group(pm__child_t *child, int signum);
 
 static const pm__spawn_backend_t backend_clone = {"clone", clone_start, clone_reap, clone_signal_group};
@@ -47,9 +47,7 @@ static bool has_pidfd(void) {
 }
 
 void pm__spawner_choose(pm__spawner_t *s) {
-  const char *wanted = getenv("MCP_PROCESS_MANAGER_SPAWN");
-  bool portable = wanted && strcmp(wanted, "portable") == 0;
-  s->backend = !portable && has_pidfd() ? &backend_clone : &pm__spawn_portable;
+  if (has_pidfd()) s->backend = &backend_clone;
 }
 
 static void close_fd(int *fd) {
@@ -77,8 +75,10 @@ static int reserve_descriptors(pm__spawner_t *s, pm__spawn_failure_t *why) {
 }
 
 static int prepare(pm__spawner_t *s, pm__spawn_failure_t *why) {
+  int r = pm__poller_prepare(s->poller);
+  if (r != 0) return pm__spawn_fail(why, r, "epoll_create1", NULL);
   if (s->stack) return 0;
-  int r = reserve_descriptors(s, why);
+  r = reserve_descriptors(s, why);
   if (r == 0) {
     void *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (stack == MAP_FAILED) {
@@ -162,7 +162,7 @@ static int watch_child(pm__child_t *child, pm__spawn_failure_t *why) {
   child->watch.fd = child->pidfd;
   int r = pm__watch_start(&child->watch, PM__READABLE, on_pidfd);
   if (r == 0) return 0;
-  kill(child->pid, SIGKILL);
+  kill(-child->pid, SIGKILL);
   discard(child->pid, &child->pidfd);
   return pm__spawn_fail(why, r, "epoll_ctl", NULL);
 }
@@ -204,17 +204,19 @@ close_stdio:
   return 0;
 }
 
-/* ECHILD means somebody else reaped it (a host that ignores
- * SIGCHLD, a stray waitpid(-1)): then nobody knows how it ended. */
-static void clone_reap(pm__child_t *child) {
+/* ECHILD means somebody else reaped it (a host that ignores SIGCHLD, a stray
+ * waitpid(-1)): then nobody knows how it ended. 0 means that it is a zombie for
+ * its debugger only, as yet. */
+static bool clone_reap(pm__child_t *child) {
   int status = 0;
   pid_t r;
   do {
     r = waitpid(child->pid, &status, WNOHANG | __WALL);
   } while (r < 0 && errno == EINTR);
-  if (r != child->pid) return;
+  if (r != child->pid) return r != 0;
   if (WIFEXITED(status)) child->exit.code = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) child->exit.signum = WTERMSIG(status);
+  return true;
 }
 
 /* By pidfd the group is named by what it is, not by a number that could be

@@ -160,11 +160,13 @@ IN_CHILD int pm__launch_child(void *launch) {
   pm__launch_t *l = launch;
   long r = own_descriptors(l);
   if (r == 0) r = place_stdio(l);
-  if (r == 0) r = reset_signals(l);
   if (r == 0) r = pm__raw1(SYS_setsid, 0) < 0 ? fail(l, PM__STEP_SETSID, -EPERM, 0) : 0;
   if (r == 0) r = die_with_host(l);
   if (r == 0) r = change_directory(l);
   if (r == 0) r = close_the_rest(l);
+  /* Signals last: until the session is its own, a Ctrl+C in the host's terminal
+   * would reach it. */
+  if (r == 0) r = reset_signals(l);
   if (r == 0) execute(l);
   pm__raw1(SYS_exit_group, 127);
   __builtin_unreachable();

@@ -198,8 +198,9 @@ static int portable_start(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__ch
 }
 
 /* libuv has reaped it before it said so. */
-static void portable_reap(pm__child_t *child) {
+static bool portable_reap(pm__child_t *child) {
   (void)child;
+  return true;
 }
 
 static int portable_signal_group(pm__child_t *child, int signum) {

@@ -138,7 +138,7 @@ void host_init(host_t *h) {
 
 void host_open(host_t *h) {
   const pm_callbacks_t callbacks = {record_event, record_output, record_lines, record_active};
-  const pm_manager_config_t config = {.options = h->options};
+  const pm_manager_config_t config = {.options = h->options, .portable = wants_portable()};
   assert_int_equal(uv_loop_init(&h->loop), 0);
   assert_int_equal(pm_manager_new(&h->loop, &config, &callbacks, h, &h->m), 0);
   pm_manager_listen(h->m, PM_LISTEN_STDOUT | PM_LISTEN_STDERR | PM_LISTEN_LINES);

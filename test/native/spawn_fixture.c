@@ -12,7 +12,7 @@ void stage_open(stage_t *s) {
   memset(s, 0, sizeof(*s));
   signal(SIGPIPE, SIG_IGN);
   if (uv_loop_init(&s->loop) != 0) return;
-  pm__spawner_init(&s->spawner, &s->poller, &s->loop);
+  pm__spawner_init(&s->spawner, &s->poller, &s->loop, wants_portable());
   s->spec.envp = no_env;
   s->spec.stdin_pipe = true;
 }

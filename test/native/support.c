@@ -143,3 +143,8 @@ void assert_loop_closes_at(uv_loop_t *loop, const char *file, int line) {
   int err = uv_loop_close(loop);
   if (err < 0) fail_at_line(file, line, "uv_loop_close: ", uv_strerror(err));
 }
+
+bool wants_portable(void) {
+  const char *wanted = getenv("MCP_PROCESS_MANAGER_SPAWN");
+  return wanted && strcmp(wanted, "portable") == 0;
+}

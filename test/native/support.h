@@ -40,6 +40,12 @@ void assert_no_child_at(const char *file, int line);
 #define assert_loop_closes(loop) assert_loop_closes_at((loop), __FILE__, __LINE__)
 void assert_loop_closes_at(uv_loop_t *loop, const char *file, int line);
 
+/* ---- both backends ---------------------------------------------------------- */
+
+/* Whether MCP_PROCESS_MANAGER_SPAWN=portable is in the environment: the tests
+ * then start commands by uv_spawn. */
+bool wants_portable(void);
+
 /* ---- waiting --------------------------------------------------------------- */
 
 /* Runs loop until *flag is true. Fails when nothing is left that could set it,

@@ -165,7 +165,7 @@ static void many(scene_t *s, pm_options_t *o) {
  * whatever failed, and close. */
 static unsigned play(void (*scenario)(scene_t *s, pm_options_t *o)) {
   const pm_callbacks_t callbacks = {on_event, on_output, on_lines, on_active};
-  pm_manager_config_t config = {0};
+  pm_manager_config_t config = {.portable = wants_portable()};
   scene_t s = {0};
   pm_options_t options;
   pm_options_init(&config.options);

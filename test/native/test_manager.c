@@ -271,7 +271,7 @@ static void test_two_on_one_loop(void **state) {
   open_host(&h);
   pm_manager_t *first = h.m;
   const pm_callbacks_t callbacks = {0};
-  const pm_manager_config_t config = {.options = h.options};
+  const pm_manager_config_t config = {.options = h.options, .portable = wants_portable()};
   pm_manager_t *second;
   assert_int_equal(pm_manager_new(&h.loop, &config, &callbacks, NULL, &second), 0);
   assert_null(pm_manager_data(second));

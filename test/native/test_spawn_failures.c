@@ -147,6 +147,7 @@ static const char *run_out_of_processes(void *arg) {
   (void)arg;
   stage_open(&s);
   if (setrlimit(RLIMIT_NPROC, &none) != 0 || setgid(65534) != 0 || setuid(65534) != 0) return "setuid";
+  pm__poller_prepare(&s.poller); /* what it opens stays until it is closed */
   int before = count_descriptors();
   /* /bin/sh: the fixtures may lie where this user cannot go. */
   int r = stage_start(&s, "/bin/sh", "-c", "exit 0");

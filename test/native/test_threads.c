@@ -76,7 +76,7 @@ static void spawn(worker_t *w, const char *command, pm_options_t options) {
 static void work(void *arg) {
   worker_t *w = arg;
   const pm_callbacks_t callbacks = {on_event, on_output, on_lines, on_active};
-  pm_manager_config_t config = {0};
+  pm_manager_config_t config = {.portable = wants_portable()};
   pm_options_init(&config.options);
   config.options.value[PM_OPT_PRIVATE_WORKING_DIR] = 1;
   config.options.value[PM_OPT_MONITOR_INTERVAL] = 1;
