@@ -1,7 +1,8 @@
 'use strict'
 
-const { EventEmitter, errorMonitor } = require('node:events')
+const { errorMonitor } = require('node:events')
 const native = require('./native')
+const ListeningEmitter = require('./listening-emitter')
 const exitGuard = require('./exit-guard')
 const payloads = require('./events')
 const { readOptions, readConfig } = require('./config')
@@ -24,14 +25,14 @@ function settled(begin) {
  * Spawns, watches, restarts and ends child processes. The engine behind it is
  * native; this class presents it: documented names in, events out.
  */
-class ProcessManager extends EventEmitter {
+class ProcessManager extends ListeningEmitter {
   #native
   #defaults
   #closed
 
   /** @param {object} [options] the defaults of each process, see the README */
   constructor(options) {
-    super()
+    super(() => this.#tellListening())
     /* One emitter speaks for many processes, and each has its listeners. */
     this.setMaxListeners(0)
     this.#defaults = readOptions(options)
@@ -215,54 +216,13 @@ class ProcessManager extends EventEmitter {
     process.emitWarning(`${payload.processId}: ${message}`, { type: 'ProcessManagerWarning', code })
   }
 
-  /* Output that nobody listens to never enters JavaScript, so the engine is told
-   * when that changes. The other methods of EventEmitter go through these. */
+  /* Output that nobody listens to never enters JavaScript. */
   #tellListening() {
     let mask = 0
     for (const event of Object.keys(native.listen)) {
       if (this.listenerCount(event) > 0) mask |= native.listen[event]
     }
     this.#native.listen(mask)
-  }
-
-  on(event, listener) {
-    try {
-      return super.on(event, listener)
-    } finally {
-      this.#tellListening()
-    }
-  }
-
-  addListener(event, listener) {
-    return this.on(event, listener)
-  }
-
-  prependListener(event, listener) {
-    try {
-      return super.prependListener(event, listener)
-    } finally {
-      this.#tellListening()
-    }
-  }
-
-  removeListener(event, listener) {
-    try {
-      return super.removeListener(event, listener)
-    } finally {
-      this.#tellListening()
-    }
-  }
-
-  off(event, listener) {
-    return this.removeListener(event, listener)
-  }
-
-  removeAllListeners(...events) {
-    try {
-      return super.removeAllListeners(...events)
-    } finally {
-      this.#tellListening()
-    }
   }
 }
 

@@ -91,11 +91,6 @@ const char *pm__process_state_name(const pm__process_t *p) {
 
 /* ---- being counted ---------------------------------------------------------- */
 
-void pm__process_limit_ended(pm_manager_t *m) {
-  while ((double)m->ended > m->options.value[PM_OPT_MAX_ENDED])
-    pm__process_forget(m->ended_first);
-}
-
 static void set_state(pm__process_t *p, pm__state_t state) {
   pm_manager_t *m = p->manager;
   bool was_live = pm__process_is_live(p);
@@ -321,67 +316,4 @@ static void cancel_restart(pm__process_t *p) {
 
 static void answer_stopped(pm__process_t *p) {
   pm__events_answer(p, &p->stop_waiters, true);
-}
-
-/* ---- the record ------------------------------------------------------------------ */
-
-int pm__process_new(pm_manager_t *m, pm_str_t id, pm__command_t *command, const pm_options_t *options,
-                    pm__process_t **out) {
-  pm__process_t *p = pm__calloc(1, sizeof(*p));
-  char *own_id = pm__malloc(id.len ? id.len : 1);
-  if (!p || !own_id) goto fail;
-  memcpy(own_id, id.base, id.len);
-  p->manager = m;
-  p->id = (pm_str_t){own_id, id.len};
-  p->command = *command;
-  p->options = *options;
-  p->last_exit.code = -1;
-  for (int i = 0; i < PM_STREAM_COUNT; i++)
-    pm__log_ring_init(&p->logs[i], (size_t)options->value[PM_OPT_MAX_LOG_LINES],
-                      (size_t)options->value[PM_OPT_MAX_LOG_BYTES]);
-  if (pm__table_add(m, p) != 0) goto fail;
-  uv_timer_init(m->loop, &p->timer);
-  if (!m->refd) uv_unref((uv_handle_t *)&p->timer);
-  p->timer.data = p;
-  p->refs = 2; /* the table's and the timer's */
-  pm__manager_hold(m);
-  *out = p;
-  return 0;
-
-fail:
-  pm__free(own_id);
-  pm__free(p);
-  pm__command_free(command);
-  return UV_ENOMEM;
-}
-
-void pm__process_ref(pm__process_t *p) {
-  p->refs++;
-}
-
-void pm__process_unref(pm__process_t *p) {
-  if (--p->refs > 0) return;
-  pm_manager_t *m = p->manager;
-  pm__private_dir_remove_now(p);
-  for (int i = 0; i < PM_STREAM_COUNT; i++)
-    pm__log_ring_free(&p->logs[i]);
-  pm__command_free(&p->command);
-  pm__fault_unref(p->fault);
-  pm__free((char *)p->id.base);
-  pm__free(p);
-  pm__manager_release(m);
-}
-
-static void on_timer_closed(uv_handle_t *handle) {
-  pm__process_unref(handle->data);
-}
-
-void pm__process_forget(pm__process_t *p) {
-  if (!p->known) return;
-  if (p->state == PM__EXITED || p->state == PM__FAILED) pm__table_mark_live(p->manager, p);
-  pm__table_remove(p->manager, p);
-  if (p->run) pm__run_abandon(p->run);
-  p->run = NULL;
-  uv_close((uv_handle_t *)&p->timer, on_timer_closed);
-  pm__process_unref(p);
 }

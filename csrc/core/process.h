@@ -1,6 +1,7 @@
 /*
- * The life of a process: one table of state × input (process.c), the ladder of
- * a stop (stop.c), what happens after an end (backoff.c decides).
+ * The life of a process: its record (record.c), one table of state × input
+ * (process.c), the ladder of a stop (stop.c), what happens after an end
+ * (backoff.c decides).
  */
 #ifndef PM_CORE_PROCESS_H
 #define PM_CORE_PROCESS_H
