@@ -7,6 +7,7 @@
 const { isMap } = require('node:util').types
 const native = require('./native')
 const { MAX_ID } = require('./arguments')
+const { readHostEnv } = require('./host-env')
 const { coded, describe, quote, wrongType } = require('./errors')
 
 /** What typeof says of the values of each type of option. */
@@ -131,21 +132,6 @@ function readEnv(env) {
     pairs.push(name, value)
   }
   return pairs
-}
-
-/**
- * The host's variables, read now: workers and Jest have their own copy. One text
- * of "name\0value\0…", since each string that crosses into the addon costs as
- * much as a short text of all of them. What holds a NUL byte is no variable.
- */
-function readHostEnv() {
-  const { env } = process
-  const parts = []
-  for (const name of Object.keys(env)) {
-    const value = String(env[name])
-    if (!value.includes('\0') && !name.includes('\0')) parts.push(name, value)
-  }
-  return parts.join('\0')
 }
 
 /**

@@ -76,7 +76,7 @@ const pm_error_t *Manager::ReadConfig(Reader &in, const Napi::CallbackInfo &info
     out->inherit_names = in.Texts(inherit, &out->inherit_name_count);
   }
   out->args = in.Texts(in.Element(lists, 0), &out->arg_count);
-  out->host_env = in.VariablesOfText(in.Element(lists, 1), &out->host_env_count);
+  out->host_env = in.HostVariables(in.Element(lists, 1), &out->host_env_count);
   out->env = in.Variables(in.Element(lists, 2), &out->env_count);
   out->allow_unsafe_env = in.Texts(in.Element(lists, 3), &out->allow_unsafe_env_count);
   out->options = options_;

@@ -7,6 +7,7 @@
 #define PM_BINDING_VALUES_H
 
 #include <node_api.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdint>
@@ -99,8 +100,11 @@ public:
     return variables;
   }
 
-  /* From one text "name\0value\0name\0value". NULL and 0 if value is no string. */
-  const pm_env_var_t *VariablesOfText(napi_value value, size_t *count) {
+  /* The system's if value is true; else from one text "name\0value\0name\0value".
+   * NULL and 0 if value is neither. */
+  const pm_env_var_t *HostVariables(napi_value value, size_t *count) {
+    bool is_systems = false;
+    if (napi_get_value_bool(env_, value, &is_systems) == napi_ok && is_systems) return SystemVariables(count);
     pm_str_t text = Text(value);
     *count = 0;
     if (text.base == nullptr || text.len == 0) return nullptr;
@@ -146,6 +150,25 @@ private:
     Block *next;
   };
   enum { BLOCK_SIZE = 64 * 1024 };
+
+  /* Of environ(7), not copied. On the main thread only, which is the one that
+   * changes it; what no "=" is in is no variable. */
+  const pm_env_var_t *SystemVariables(size_t *count) {
+    size_t most = 0;
+    *count = 0;
+    while (environ[most] != nullptr)
+      most++;
+    pm_env_var_t *variables = static_cast<pm_env_var_t *>(Take((most + 1) * sizeof(pm_env_var_t)));
+    for (size_t i = 0; variables != nullptr && i < most; i++) {
+      const char *equals = std::strchr(environ[i], '=');
+      if (equals == nullptr) continue;
+      size_t name_length = static_cast<size_t>(equals - environ[i]);
+      variables[*count].name = {environ[i], name_length};
+      variables[*count].value = {equals + 1, std::strlen(equals + 1)};
+      *count += 1;
+    }
+    return variables;
+  }
 
   /* What stands before the next NUL byte, which is taken off with it. */
   static pm_str_t NextPart(pm_str_t *text) {
