@@ -32,16 +32,16 @@ int pm__private_dir_make(pm__process_t *p, pm_error_t *error) {
   return 0;
 }
 
-/* A command that was killed a moment ago may be writing its last: then the
- * directory is not empty at once. */
-enum { REMOVAL_TRIES = 20 };
+/* What was killed a moment ago may be writing its last: then the directory is not
+ * empty at once. All waits together take a second. */
+enum { LONGEST_WAIT = 512 };
 
 void pm__private_dir_remove_now(pm__process_t *p) {
   if (!p->private_dir) return;
-  for (int i = 0; i < REMOVAL_TRIES; i++) {
+  for (unsigned ms = 1; ms <= LONGEST_WAIT; ms *= 2) {
     int r = pm__private_directory_remove(p->private_dir);
     if (r != UV_ENOTEMPTY && r != UV_EEXIST) break;
-    uv_sleep(1);
+    uv_sleep(ms);
   }
   pm__free(p->private_dir);
   p->private_dir = NULL;

@@ -10,6 +10,13 @@
 #include "../core/alloc.h"
 #include "spawn_backend.h"
 
+/* Linux: whatever signal a clone announces its end by (waitpid(2)). */
+#ifdef __WALL
+#define ANY_CLONE __WALL
+#else
+#define ANY_CLONE 0
+#endif
+
 void pm__spawner_init(pm__spawner_t *s, pm__poller_t *poller, uv_loop_t *loop, bool portable) {
   *s = (pm__spawner_t){.poller = poller, .reserved = {-1, -1, -1}, .placeholder = -1};
   s->backend = &pm__spawn_portable;
@@ -50,9 +57,24 @@ bool pm__child_has_ended(const pm__child_t *child) {
   return waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child->pid;
 }
 
+/* ECHILD means somebody else reaped it (a host that ignores SIGCHLD, a stray
+ * waitpid(-1)): then nobody knows how it ended. 0 means that it lives, or that it
+ * is a zombie for its debugger only, as yet. */
+static bool reap(pm__child_t *child) {
+  int status = 0;
+  pid_t r;
+  do {
+    r = waitpid(child->pid, &status, WNOHANG | ANY_CLONE);
+  } while (r < 0 && errno == EINTR);
+  if (r != child->pid) return r != 0;
+  if (WIFEXITED(status)) child->exit.code = WEXITSTATUS(status);
+  if (WIFSIGNALED(status)) child->exit.signum = WTERMSIG(status);
+  return true;
+}
+
 bool pm__child_reap(pm__child_t *child) {
   if (child->reaped_at) return true;
-  if (!child->reaped && !child->backend->reap(child)) return false;
+  if (!child->reaped && !reap(child)) return false;
   child->reaped = true;
   child->reaped_at = uv_hrtime();
   return true;

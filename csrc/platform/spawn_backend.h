@@ -7,7 +7,6 @@
 typedef struct pm__spawn_backend {
   const char *name;
   int (*start)(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
-  bool (*reap)(pm__child_t *child); /* false: not yet */
   int (*signal_group)(pm__child_t *child, int signum);
 } pm__spawn_backend_t;
 

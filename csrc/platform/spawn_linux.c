@@ -31,10 +31,9 @@
 enum { STACK_SIZE = 64 * 1024, GUARD_SIZE = 4096, KERNEL_SIGSET_SIZE = 8 };
 
 static int clone_start(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
-static bool clone_reap(pm__child_t *child);
 static int clone_signal_group(pm__child_t *child, int signum);
 
-static const pm__spawn_backend_t backend_clone = {"clone", clone_start, clone_reap, clone_signal_group};
+static const pm__spawn_backend_t backend_clone = {"clone", clone_start, clone_signal_group};
 
 /* ENOSYS from an old kernel or valgrind, EPERM from a seccomp filter. */
 static bool has_pidfd(void) {
@@ -202,21 +201,6 @@ close_stdio:
   child->out = io.host[1];
   child->err = io.host[2];
   return 0;
-}
-
-/* ECHILD means somebody else reaped it (a host that ignores SIGCHLD, a stray
- * waitpid(-1)): then nobody knows how it ended. 0 means that it is a zombie for
- * its debugger only, as yet. */
-static bool clone_reap(pm__child_t *child) {
-  int status = 0;
-  pid_t r;
-  do {
-    r = waitpid(child->pid, &status, WNOHANG | __WALL);
-  } while (r < 0 && errno == EINTR);
-  if (r != child->pid) return r != 0;
-  if (WIFEXITED(status)) child->exit.code = WEXITSTATUS(status);
-  if (WIFSIGNALED(status)) child->exit.signum = WTERMSIG(status);
-  return true;
 }
 
 /* By pidfd the group is named by what it is, not by a number that could be

@@ -197,14 +197,8 @@ static int portable_start(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__ch
   return 0;
 }
 
-/* libuv has reaped it before it said so. */
-static bool portable_reap(pm__child_t *child) {
-  (void)child;
-  return true;
-}
-
 static int portable_signal_group(pm__child_t *child, int signum) {
   return kill(-child->pid, signum) == 0 ? 0 : -errno;
 }
 
-const pm__spawn_backend_t pm__spawn_portable = {"uv_spawn", portable_start, portable_reap, portable_signal_group};
+const pm__spawn_backend_t pm__spawn_portable = {"uv_spawn", portable_start, portable_signal_group};

@@ -1,7 +1,8 @@
 /* What is written to a command's stdin: all of it, bounded, and accounted for when it is lost. */
-#include <stdio.h>
-#include <stdlib.h>
+#include <signal.h>
 
+#include "core/internal.h"
+#include "core/table.h"
 #include "pm_fixture.h"
 
 enum { PIPE_SIZE = 64 * 1024, BLOCK = 10000 };
@@ -122,7 +123,8 @@ static void test_reader_is_gone(void **state) {
   const seen_t *error = host_wait(&h, "a", PM_EVENT_ERROR, 1);
   assert_string_equal(error->error.code, "EPIPE");
   assert_string_equal(error->error.syscall, "write");
-  assert_non_null(strstr(error->error.message, "5 bytes"));
+  assert_string_equal(error->error.message,
+                      "Stdin of the command takes no more (broken pipe); 5 bytes were not delivered");
   assert_int_equal(write_block(&h, "a", 5, &ready), UV_EPIPE);
   assert_string_equal(h.error.code, "ERR_STDIN_CLOSED");
   assert_true(end_stdin(&h, "a"));
@@ -146,6 +148,38 @@ static void test_reader_ends(void **state) {
   assert_true(host_answer(&h, &a));
   assert_int_equal(host_find(&h, "a", PM_EVENT_EXIT, 1)->unsent, 123);
   assert_int_equal(host_count(&h, "a", PM_EVENT_DRAIN), 0);
+  host_close(&h);
+}
+
+/* A command that empties a wide pipe must not keep the loop to itself. */
+static void test_one_turn_writes_little(void **state) {
+  (void)state;
+  enum { WIDE = 1 << 20, CHUNK = 50000, CHUNKS = 60, BOUND = 256 * 1024 + CHUNK };
+  host_t h;
+  bool ready;
+  open_host(&h);
+  host_spawn(&h, "a", "widen-stdin", "1048576");
+  host_wait_output(&h, "a", "ready\n");
+  int pid = host_status(&h, "a").pid;
+  for (int i = 0; i < CHUNKS; i++)
+    assert_int_equal(write_block(&h, "a", CHUNK, &ready), 0);
+  host_turn(&h, 3);
+  const pm__input_t *input = &pm__table_find(h.m, str("a"))->run->input;
+  size_t left = input->queued;
+  assert_true(left > 2 * WIDE && left >= CHUNK * CHUNKS - PIPE_SIZE);
+  /* There is room for more than one turn may write. */
+  end_stdin(&h, "a");
+  kill(pid, SIGUSR1);
+  while (left > CHUNK * CHUNKS - WIDE / 2) {
+    host_turn(&h, 1);
+    assert_true(left - input->queued <= BOUND);
+    left = input->queued;
+  }
+  host_wait_output(&h, "a", "wide\n");
+  kill(pid, SIGUSR1);
+  const seen_t *exit = host_wait(&h, "a", PM_EVENT_EXIT, 1);
+  assert_int_equal(exit->code, 0);
+  assert_int_equal(exit->unsent, 0);
   host_close(&h);
 }
 
@@ -214,7 +248,7 @@ int main(void) {
       cmocka_unit_test(test_queue_is_bounded),   cmocka_unit_test(test_reader_is_gone),
       cmocka_unit_test(test_reader_ends),        cmocka_unit_test(test_end_waits_for_the_queue),
       cmocka_unit_test(test_end_at_once),        cmocka_unit_test(test_without_stdin),
-      cmocka_unit_test(test_nothing_and_nobody),
+      cmocka_unit_test(test_nothing_and_nobody), cmocka_unit_test(test_one_turn_writes_little),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -261,6 +261,41 @@ static void test_ref_and_unref(void **state) {
   host_close(&h);
 }
 
+static void give_loop_back(uv_timer_t *timer) {
+  uv_stop(timer->loop);
+}
+
+/* What an ended command left behind, and its pipes, hold no host that has let
+ * the manager go. */
+static void test_unref_while_sweeping(void **state) {
+  (void)state;
+  host_t h;
+  uv_timer_t limit = {0};
+  open_host(&h);
+  h.options.value[PM_OPT_STOP_TIMEOUT] = 60000;
+  host_spawn(&h, "a", "spawn-grandchild", "hold-ignore", "0");
+  host_wait(&h, "a", PM_EVENT_EXIT, 1);
+  int pid = host_grandchild(&h, "a");
+  assert_state(&h, "a", "stopped", "stopping");
+  assert_true(uv_loop_alive(&h.loop));
+  pm_manager_unref(h.m);
+  uv_timer_init(&h.loop, &limit);
+  uv_unref((uv_handle_t *)&limit);
+  uv_timer_start(&limit, give_loop_back, 5000, 0);
+  assert_int_equal(uv_run(&h.loop, UV_RUN_DEFAULT), 0);
+  uv_close((uv_handle_t *)&limit, NULL);
+  assert_state(&h, "a", "stopped", "stopping");
+  assert_true(is_running(pid));
+
+  pm_manager_ref(h.m);
+  assert_true(uv_loop_alive(&h.loop));
+  answer_t a;
+  host_stop(&h, "a", 10, &a);
+  assert_true(host_answer(&h, &a));
+  assert_false(is_running(pid));
+  host_close(&h);
+}
+
 static void set_flag(void *flag) {
   *(bool *)flag = true;
 }
@@ -313,6 +348,7 @@ int main(void) {
       cmocka_unit_test(test_many_at_once),
       cmocka_unit_test(test_kill_all),
       cmocka_unit_test(test_ref_and_unref),
+      cmocka_unit_test(test_unref_while_sweeping),
       cmocka_unit_test(test_two_on_one_loop),
       cmocka_unit_test(test_backend),
   };

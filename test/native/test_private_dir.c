@@ -1,5 +1,6 @@
 /* Private working directories: closed to others, kept over restarts, removed with all that is in them. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -139,6 +140,84 @@ static void test_failed_start(void **state) {
   free(saved);
 }
 
+/* ---- commands that write to the last -------------------------------------------- */
+
+/* What a command writes after its directory has been read, before it is removed. */
+static struct {
+  int writes; /* still to come */
+  int pid;    /* of the command */
+  unsigned removals;
+  bool was_reaped; /* at the first */
+} last;
+
+/* Stands before libc's. */
+int unlinkat(int dir, const char *name, int flags) {
+  int (*next)(int dir, const char *name, int flags);
+  *(void **)&next = dlsym(RTLD_NEXT, "unlinkat");
+  if (!(flags & AT_REMOVEDIR) || !strstr(name, "/mcp-process-")) return next(dir, name, flags);
+  if (last.removals++ == 0 && last.pid) last.was_reaped = kill(last.pid, 0) != 0;
+  if (last.writes-- > 0) {
+    char path[1200];
+    snprintf(path, sizeof(path), "%s/last", name);
+    close(open(path, O_WRONLY | O_CREAT, 0600));
+  }
+  return next(dir, name, flags);
+}
+
+static void working_dir_of(int pid, char *path, size_t size) {
+  char link[64];
+  snprintf(link, sizeof(link), "/proc/%d/cwd", pid);
+  ssize_t len = readlink(link, path, size - 1);
+  assert_true(len > 0);
+  path[len] = '\0';
+}
+
+static void test_last_writes(void **state) {
+  (void)state;
+  enum { WRITES = 3 };
+  for (int by_close = 0; by_close < 2; by_close++) {
+    host_t h;
+    char path[1024];
+    open_host(&h);
+    host_spawn(&h, "a", "say-ready");
+    host_wait_output(&h, "a", "ready\n");
+    memset(&last, 0, sizeof(last));
+    last.writes = WRITES;
+    last.pid = host_status(&h, "a").pid;
+    working_dir_of(last.pid, path, sizeof(path));
+    if (!by_close) {
+      pm_manager_kill_all(h.m);
+      assert_false(exists(path));
+    }
+    host_close(&h);
+    assert_false(exists(path));
+    assert_int_equal(last.removals, WRITES + 1);
+    /* Only at the host's own end nobody has the time to wait for that. */
+    if (by_close) assert_true(last.was_reaped);
+  }
+  memset(&last, 0, sizeof(last));
+}
+
+/* The same by commands that do write while they are killed. */
+static void test_writers(void **state) {
+  (void)state;
+  int rounds = is_light("most rounds of writers that are killed") ? 2 : 10;
+  for (int i = 0; i < 2 * rounds; i++) {
+    host_t h;
+    char path[1024];
+    open_host(&h);
+    host_spawn(&h, "a", "write-files", "8");
+    host_wait_output(&h, "a", "ready\n");
+    working_dir_of(host_status(&h, "a").pid, path, sizeof(path));
+    if (i % 2) {
+      pm_manager_kill_all(h.m);
+      assert_false(exists(path));
+    }
+    host_close(&h);
+    assert_false(exists(path));
+  }
+}
+
 /* ---- the directory itself --------------------------------------------------------- */
 
 static void test_mode_whatever_the_umask(void **state) {
@@ -216,6 +295,8 @@ int main(void) {
       cmocka_unit_test(test_is_kept_over_restarts),
       cmocka_unit_test(test_each_its_own),
       cmocka_unit_test(test_failed_start),
+      cmocka_unit_test(test_last_writes),
+      cmocka_unit_test(test_writers),
       cmocka_unit_test(test_mode_whatever_the_umask),
       cmocka_unit_test(test_too_long_a_path),
       cmocka_unit_test(test_a_link_is_not_followed),

@@ -1,0 +1,262 @@
+/* Stops and restarts of what the host may not kill: processes of root, while the host is an ordinary user. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "core/internal.h"
+#include "core/table.h"
+#include "pm_fixture.h"
+
+enum { ORDINARY = 65534 };
+
+static char dir[256];
+static char command[300];
+
+/* root stays the saved id, so that the way back is open; but signals are allowed
+ * by the others only (kill(2)). Without the flag an own /proc/self/fd is closed. */
+static bool become(uid_t user) {
+  return setresuid(user, user, 0) == 0 && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0;
+}
+
+static const char *reason_to_skip(void) {
+  struct statvfs fs;
+  if (getuid() != 0) return "it needs root, to be a user who may not kill";
+  if (statvfs(dir, &fs) != 0 || (fs.f_flag & ST_NOSUID)) return "the scratch directory takes no setuid programs";
+  if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0) return "setuid programs gain nothing here";
+  if (!become(ORDINARY)) return "there is no ordinary user here";
+  bool allowed = access(command, X_OK) == 0;
+  assert_true(become(0));
+  return allowed ? NULL : "the scratch directory is closed to others";
+}
+
+static int make_program(void **state) {
+  (void)state;
+  uv_fs_t req;
+  make_scratch(dir, sizeof(dir));
+  snprintf(command, sizeof(command), "%s/hold-root", dir);
+  if (uv_fs_copyfile(NULL, &req, PM_FIXTURES "/hold-root", command, 0, NULL) != 0) return -1;
+  uv_fs_req_cleanup(&req);
+  return chmod(command, 04755) | chmod(dir, 0755);
+}
+
+static int remove_program(void **state) {
+  (void)state;
+  remove_scratch(dir);
+  return 0;
+}
+
+/* Also after a test that has failed. */
+static int be_root_again(void **state) {
+  (void)state;
+  if (getuid() != 0) return become(0) ? 0 : -1;
+  return 0;
+}
+
+static void open_host(host_t *h) {
+  const char *reason = reason_to_skip();
+  if (reason) {
+    print_message("left out: %s\n", reason);
+    skip();
+  }
+  host_init(h);
+  h->options.value[PM_OPT_STOP_TIMEOUT] = 10;
+  host_open(h);
+  assert_true(become(ORDINARY));
+}
+
+static void close_host(host_t *h) {
+  assert_true(become(0));
+  host_close(h);
+}
+
+static int spawn_leader(host_t *h) {
+  host_spawn(h, "a", command, "leader");
+  host_wait_output(h, "a", "ready\n");
+  return host_status(h, "a").pid;
+}
+
+static int spawn_member(host_t *h) {
+  host_spawn(h, "a", command, "member");
+  return host_grandchild(h, "a");
+}
+
+/* Its leader exits by itself. */
+static int spawn_left_behind(host_t *h) {
+  host_spawn(h, "a", command, "member", "0");
+  host_wait(h, "a", PM_EVENT_EXIT, 1);
+  assert_state(h, "a", "stopped", "stopping");
+  return host_grandchild(h, "a");
+}
+
+static void kill_as_root(int pid) {
+  assert_int_equal(kill(pid, SIGKILL), -1);
+  assert_true(become(0));
+  assert_int_equal(kill(pid, SIGKILL), 0);
+  assert_true(become(ORDINARY));
+}
+
+static void assert_survives(host_t *h, size_t nth_stop, int pid) {
+  const seen_t *stop = host_find(h, "a", PM_EVENT_STOP, nth_stop);
+  assert_non_null(stop);
+  assert_int_equal(host_count(h, "a", PM_EVENT_STOP), nth_stop);
+  assert_false(stop->stop.gone);
+  assert_string_equal(stop->stop.step, "SIGKILL");
+  assert_int_equal(stop->stop.survivor_count, 1);
+  assert_int_equal(stop->stop.survivors[0], pid);
+  assert_true(is_running(pid));
+  assert_state(h, "a", "stopped", "stopping");
+}
+
+static void assert_ended_for_good(host_t *h) {
+  host_wait_idle(h);
+  assert_state(h, "a", "stopped", "exited");
+  assert_int_equal(host_count(h, "a", PM_EVENT_SPAWN), 1);
+  assert_int_equal(host_count(h, "a", PM_EVENT_EXIT), 1);
+  assert_int_equal(host_status(h, "a").restarts, 0);
+}
+
+/* ---- stops ------------------------------------------------------------------------ */
+
+static void test_stop_of_a_member(void **state) {
+  (void)state;
+  host_t h;
+  answer_t a;
+  open_host(&h);
+  int pid = spawn_member(&h);
+  host_stop(&h, "a", 10, &a);
+  assert_false(host_answer(&h, &a));
+  assert_survives(&h, 1, pid);
+  /* Its leader could be ended, and was. */
+  const seen_t *exit = host_find(&h, "a", PM_EVENT_EXIT, 1);
+  assert_string_equal(exit->signal, "SIGTERM");
+  assert_true(host_place(&h, exit) < host_place(&h, host_find(&h, "a", PM_EVENT_STOP, 1)));
+  assert_int_equal(pm_process_remove(h.m, str("a")), UV_EBUSY);
+
+  /* Whoever asks again gets a new try. */
+  host_stop(&h, "a", 10, &a);
+  assert_false(host_answer(&h, &a));
+  assert_survives(&h, 2, pid);
+  host_stop(&h, "a", 10, &a);
+  host_turn(&h, 3);
+  assert_int_equal(a.times, 0);
+  kill_as_root(pid);
+  assert_true(host_answer(&h, &a));
+  assert_true(host_find(&h, "a", PM_EVENT_STOP, 3)->stop.gone);
+  assert_false(is_running(pid));
+  assert_ended_for_good(&h);
+  close_host(&h);
+}
+
+/* It goes in the end, when nobody asks any more. */
+static void test_stop_of_a_leader(void **state) {
+  (void)state;
+  host_t h;
+  answer_t a;
+  open_host(&h);
+  int pid = spawn_leader(&h);
+  host_stop(&h, "a", 0, &a);
+  assert_false(host_answer(&h, &a));
+  assert_survives(&h, 1, pid);
+  assert_int_equal(host_count(&h, "a", PM_EVENT_EXIT), 0);
+  assert_int_equal(host_status(&h, "a").pid, pid);
+  kill_as_root(pid);
+  assert_string_equal(host_wait(&h, "a", PM_EVENT_EXIT, 1)->signal, "SIGKILL");
+  assert_ended_for_good(&h);
+  assert_int_equal(host_count(&h, "a", PM_EVENT_STOP), 1);
+  assert_int_equal(a.times, 1);
+  close_host(&h);
+}
+
+/* ---- restarts ---------------------------------------------------------------------- */
+
+/* Refused once, it does not happen later. */
+static void test_restart(void **state) {
+  (void)state;
+  host_t h;
+  answer_t a;
+  open_host(&h);
+  int pid = spawn_leader(&h);
+  host_restart(&h, "a", &a);
+  assert_false(host_answer(&h, &a));
+  assert_survives(&h, 1, pid);
+  kill_as_root(pid);
+  assert_ended_for_good(&h);
+  assert_int_equal(a.times, 1);
+  close_host(&h);
+}
+
+/* A restart after a stop that was answered by false is a new try, too. */
+static void test_restart_after_a_stop(void **state) {
+  (void)state;
+  host_t h;
+  answer_t stop;
+  answer_t first;
+  answer_t second;
+  open_host(&h);
+  int pid = spawn_leader(&h);
+  host_stop(&h, "a", 0, &stop);
+  assert_false(host_answer(&h, &stop));
+  host_restart(&h, "a", &first);
+  assert_false(host_answer(&h, &first));
+  assert_survives(&h, 2, pid);
+
+  host_restart(&h, "a", &second);
+  kill_as_root(pid);
+  assert_true(host_answer(&h, &second));
+  assert_int_equal(host_count(&h, "a", PM_EVENT_SPAWN), 2);
+  assert_int_equal(host_status(&h, "a").restarts, 1);
+  assert_int_equal(first.times, 1);
+  close_host(&h);
+}
+
+static void test_restart_while_sweeping(void **state) {
+  (void)state;
+  host_t h;
+  answer_t a;
+  open_host(&h);
+  int pid = spawn_left_behind(&h);
+  host_restart(&h, "a", &a);
+  assert_false(host_answer(&h, &a));
+  assert_survives(&h, 1, pid);
+  kill_as_root(pid);
+  assert_ended_for_good(&h);
+  assert_int_equal(a.times, 1);
+  close_host(&h);
+}
+
+/* The sweep has given up before anybody asked. */
+static void test_requests_after_a_vain_sweep(void **state) {
+  (void)state;
+  host_t h;
+  answer_t a;
+  open_host(&h);
+  int pid = spawn_left_behind(&h);
+  while (!pm__table_find(h.m, str("a"))->ladder.reported)
+    host_pass_time(&h, 1);
+  assert_int_equal(host_count(&h, "a", PM_EVENT_STOP), 0);
+  host_restart(&h, "a", &a);
+  assert_false(host_answer(&h, &a));
+  assert_survives(&h, 1, pid);
+  kill_as_root(pid);
+  assert_ended_for_good(&h);
+  assert_int_equal(a.times, 1);
+  close_host(&h);
+}
+
+#define as_ordinary_user(test) cmocka_unit_test_teardown((test), be_root_again)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      as_ordinary_user(test_stop_of_a_member),
+      as_ordinary_user(test_stop_of_a_leader),
+      as_ordinary_user(test_restart),
+      as_ordinary_user(test_restart_after_a_stop),
+      as_ordinary_user(test_restart_while_sweeping),
+      as_ordinary_user(test_requests_after_a_vain_sweep),
+  };
+  return cmocka_run_group_tests(tests, make_program, remove_program);
+}
