@@ -39,7 +39,7 @@ static bool look_at_all(void (*each)(void *arg, const pm__proc_stat_t *stat), vo
   if (!dir) return false;
   const struct dirent *entry;
   while ((entry = readdir(dir))) {
-    pm__proc_stat_t stat;
+    pm__proc_stat_t stat = {0};
     if (!isdigit((unsigned char)entry->d_name[0])) continue;
     int r = look_at(dirfd(dir), entry->d_name, &stat);
     if (r == 0)
