@@ -29,6 +29,11 @@ int pm__private_directory_make(char *path, size_t size) {
   return r;
 }
 
+/* What is gone by itself, since somebody still works there, needs no removal. */
+static int failure(void) {
+  return errno == ENOENT ? 0 : -errno;
+}
+
 static int remove_entries(int dir, int depth);
 
 /* Opened by name within its parent and only if it is a directory itself, so
@@ -40,17 +45,17 @@ static int remove_directory(int parent, const char *name, int depth) {
     if (fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW) == 0)
       fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   }
-  if (fd < 0) return -errno;
+  if (fd < 0) return failure();
   int r = remove_entries(fd, depth);
-  if (unlinkat(parent, name, AT_REMOVEDIR) != 0 && r == 0) r = -errno;
+  if (unlinkat(parent, name, AT_REMOVEDIR) != 0 && r == 0) r = failure();
   return r;
 }
 
 static int remove_entry(int dir, const char *name, int depth) {
   struct stat st;
-  if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) return -errno;
+  if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) return failure();
   if (S_ISDIR(st.st_mode)) return depth >= MAX_DEPTH ? UV_ENAMETOOLONG : remove_directory(dir, name, depth + 1);
-  return unlinkat(dir, name, 0) == 0 ? 0 : -errno;
+  return unlinkat(dir, name, 0) == 0 ? 0 : failure();
 }
 
 /* Takes fd over. */
