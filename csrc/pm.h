@@ -332,6 +332,12 @@ void pm_sampler_free(pm_sampler_t *s);
  * process (both are 0 then). */
 int pm_sampler_read(pm_sampler_t *s, int pid, double *cpu, double *memory);
 
+/* ---- text ------------------------------------------------------------------ */
+
+/* Whether all bytes are below 0x80: then they are the same text in UTF-8 and in
+ * Latin-1, for which an embedder may have a faster way. */
+bool pm_is_ascii(const char *bytes, size_t len);
+
 /* ---- the running libuv --------------------------------------------------- */
 
 /* 0 if the libuv that is running has handles no larger than those this was

@@ -246,19 +246,6 @@ private:
   pm_str_t text_ = {bytes_, 0};
 };
 
-inline bool is_ascii(const char *bytes, size_t len) {
-  uint64_t high = 0;
-  size_t i = 0;
-  for (; i + 8 <= len; i += 8) {
-    uint64_t word;
-    std::memcpy(&word, bytes + i, 8);
-    high |= word;
-  }
-  for (; i < len; i++)
-    high |= static_cast<unsigned char>(bytes[i]);
-  return (high & 0x8080808080808080) == 0;
-}
-
 /* Values made after a failure are NULL. */
 class Writer {
 public:
@@ -287,7 +274,7 @@ public:
     if (text.base == nullptr) return Undefined();
     if (encoding == PM_ENCODING_BUFFER)
       return Keep(napi_create_buffer_copy(env_, text.len, text.base, nullptr, &value_), value_);
-    if (encoding == PM_ENCODING_LATIN1 || is_ascii(text.base, text.len))
+    if (encoding == PM_ENCODING_LATIN1 || pm_is_ascii(text.base, text.len))
       return Keep(napi_create_string_latin1(env_, text.base, text.len, &value_), value_);
     return Keep(napi_create_string_utf8(env_, text.base, text.len, &value_), value_);
   }

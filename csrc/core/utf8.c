@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../pm.h"
+
 /* How long a character with this first byte is; 0 for bytes that begin none. */
 static size_t char_len(unsigned char lead) {
   if (lead >= 0xC2 && lead <= 0xDF) return 2;
@@ -39,7 +41,7 @@ size_t pm__utf8_incomplete(const char *bytes, size_t len) {
   return 0;
 }
 
-bool pm__utf8_is_ascii(const char *bytes, size_t len) {
+bool pm_is_ascii(const char *bytes, size_t len) {
   const uint64_t high_bits = UINT64_C(0x8080808080808080);
   uint64_t word[4];
   for (; len >= sizeof word; bytes += sizeof word, len -= sizeof word) {

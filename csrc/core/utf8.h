@@ -6,15 +6,11 @@
 #ifndef PM_CORE_UTF8_H
 #define PM_CORE_UTF8_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* 0 to 3: bytes at the end of bytes[0..len) that are a proper prefix of a valid
  * character by table 3-7 of the Unicode standard. A prefix that no byte can
  * complete (C0, E0 80, ED A0, F4 90, F5…) counts as 0: it is invalid already. */
 size_t pm__utf8_incomplete(const char *bytes, size_t len);
-
-/* Whether all bytes are below 0x80. */
-bool pm__utf8_is_ascii(const char *bytes, size_t len);
 
 #endif /* PM_CORE_UTF8_H */

@@ -1,7 +1,7 @@
 /*
  * What pm__utf8_incomplete holds back must be the beginning of a character
  * that some bytes complete, and nothing longer that it did not hold back may
- * be. pm__utf8_is_ascii must agree with a look at each byte.
+ * be. pm_is_ascii must agree with a look at each byte.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/utf8.h"
+#include "pm.h"
 
 /* Whether bytes are exactly one character: decoded by the plain rule, then
  * checked for what makes an encoding invalid. */
@@ -57,6 +58,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       if (can_be_completed(data + len - n, n) != (n == held)) abort();
     }
   }
-  if (pm__utf8_is_ascii((const char *)data, size) != is_ascii(data, size)) abort();
+  if (pm_is_ascii((const char *)data, size) != is_ascii(data, size)) abort();
   return 0;
 }

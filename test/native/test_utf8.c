@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "core/utf8.h"
+#include "pm.h"
 #include "support.h"
 
 /* One byte of every kind that table 3-7 of the Unicode standard tells apart,
@@ -151,15 +152,15 @@ static void ascii_is_told_at_every_place(void **state) {
       /* What lies outside must not count. */
       bytes[start + len] = (char)0x80;
       if (start > 0) bytes[start - 1] = (char)0x80;
-      assert_true(pm__utf8_is_ascii(bytes + start, len));
+      assert_true(pm_is_ascii(bytes + start, len));
       for (size_t at = 0; at < len; at++) {
         bytes[start + at] = (char)0x80;
-        assert_false(pm__utf8_is_ascii(bytes + start, len));
+        assert_false(pm_is_ascii(bytes + start, len));
         bytes[start + at] = 0;
       }
     }
   }
-  assert_true(pm__utf8_is_ascii(NULL, 0));
+  assert_true(pm_is_ascii(NULL, 0));
 }
 
 int main(void) {

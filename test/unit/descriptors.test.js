@@ -9,6 +9,7 @@ const { runHost } = require('../support/host')
 
 const pipes = ['0 pipe read', '1 pipe write', '2 pipe write']
 const listed = text => text.trim().split('\n').sort()
+/* Limits of a user's processes do not bind root, and only root can become somebody else. */
 const asRoot = process.getuid() === 0 ? test : test.skip
 
 describe('a child has stdin, stdout and stderr, and nothing else', () => {
