@@ -7,14 +7,17 @@
  * any number of threads. Once an environment ends, or JavaScript may not run for
  * another reason, calls of Node-API fail; the code then leaves quietly.
  */
+#include "binding/keeper.h"
 #include "binding/manager.h"
 #include "binding/sampler.h"
+
+#include <new>
 
 using namespace binding;
 
 /* Names of the kinds, in their order. */
-static const char *const kind_names[] = {"spawn", "exit",  "error",  "restart", "backoff", "stop",
-                                         "drain", "limit", "output", "lines",   "active"};
+static const char *const kind_names[] = {"spawn", "exit",  "error",   "restart", "backoff", "stop",
+                                         "drain", "limit", "warning", "output",  "lines",   "active"};
 static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == KIND_COUNT, "each kind has a name");
 
 /* The table of options, for JavaScript to check types by. */
@@ -40,6 +43,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
     error.ThrowAsJavaScriptException();
     return exports;
   }
+  env.SetInstanceData(new (std::nothrow) Keeper());
   Collected kinds = {out, out.Array(), 0};
   for (const char *name : kind_names)
     kinds.Add(out.Word(name));

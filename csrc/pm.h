@@ -40,6 +40,17 @@ typedef enum { PM_STDOUT, PM_STDERR, PM_STREAM_COUNT } pm_stream_t;
 typedef enum { PM_ENCODING_UTF8, PM_ENCODING_LATIN1, PM_ENCODING_BUFFER } pm_encoding_t;
 typedef enum { PM_STDIN_PIPE, PM_STDIN_IGNORE } pm_stdin_t;
 
+/* Values of the option "containment": how what a command starts is held together. */
+typedef enum {
+  PM_CONTAINMENT_TREE,   /* its own keeper: everything it starts, also after the host's end */
+  PM_CONTAINMENT_NESTED, /* two of them, one inside the other: also if one is killed */
+  PM_CONTAINMENT_GROUP,  /* its process group; the command alone after the host's end */
+  PM_CONTAINMENT_NONE    /* the command alone, and nothing after the host's end */
+} pm_containment_t;
+
+/* Values of the option "stopSignal.to". */
+typedef enum { PM_STOP_TREE, PM_STOP_COMMAND } pm_stop_to_t;
+
 /* ---- errors ------------------------------------------------------------ */
 
 /* What went wrong, in words and in stable codes. Owns no memory: code, syscall
@@ -63,6 +74,8 @@ typedef enum {
   PM_OPT_MAX_LOG_LINES,
   PM_OPT_MAX_LOG_BYTES,
   PM_OPT_STOP_TIMEOUT,
+  PM_OPT_EOF_TIMEOUT,
+  PM_OPT_HOST_EXIT_TIMEOUT,
   PM_OPT_MAX_RESTARTS,
   PM_OPT_RESTART_DELAY,
   PM_OPT_RESTART_FACTOR,
@@ -75,13 +88,17 @@ typedef enum {
   PM_OPT_PRIVATE_WORKING_DIR,
   PM_OPT_STDIN,
   PM_OPT_ENCODING,
+  PM_OPT_KILL_TREE,
+  PM_OPT_CONTAINMENT,
+  PM_OPT_STOP_SIGNAL,
+  PM_OPT_STOP_SIGNAL_TO,
   PM_OPT_COUNT
 } pm_option_index_t;
 
 typedef enum { PM_OPTION_INTEGER, PM_OPTION_NUMBER, PM_OPTION_BOOLEAN, PM_OPTION_CHOICE } pm_option_type_t;
 
 typedef struct pm_option {
-  const char *name; /* as in JavaScript: "maxLogLines" */
+  const char *name; /* as in JavaScript: "maxLogLines"; "stopSignal.to" is a member of an object */
   pm_option_type_t type;
   double min, max;            /* of numbers; max may be INFINITY */
   double initial;             /* the default */
@@ -143,13 +160,15 @@ typedef struct pm_config {
 
 typedef enum {
   PM_EVENT_SPAWN,   /* pid, restarts */
-  PM_EVENT_EXIT,    /* code, signal, pid, uptime, restarts, unsent, requested; once per start, after its last output */
-  PM_EVENT_ERROR,   /* error: could not be started, gave up, stdin lost */
+  PM_EVENT_EXIT,    /* code, signal, pid, uptime, restarts, unsent, requested, usage; once per start, after its last
+                       output */
+  PM_EVENT_ERROR,   /* error: could not be started, gave up, stdin lost, keeper lost */
   PM_EVENT_RESTART, /* pid, restarts: it runs again */
   PM_EVENT_BACKOFF, /* delay, restarts: a restart is due in delay ms */
   PM_EVENT_STOP,    /* code, signal, stop: what was asked to stop has stopped, or cannot be */
   PM_EVENT_DRAIN,   /* stdin takes more */
-  PM_EVENT_LIMIT    /* limit, value: a limit was reached */
+  PM_EVENT_LIMIT,   /* limit, value: a limit was reached */
+  PM_EVENT_WARNING  /* error: what the manager does without; no process */
 } pm_event_kind_t;
 
 enum { PM_MAX_SURVIVORS = 16 };
@@ -157,11 +176,18 @@ enum { PM_MAX_SURVIVORS = 16 };
 /* How a stop went. */
 typedef struct pm_stop_report {
   bool gone;          /* nothing of what the command started is left */
-  const char *step;   /* what ended it: "none" (nothing ran), "SIGTERM", "SIGKILL" */
+  const char *step;   /* what ended it: "none" (nothing ran), "stdin" (its end), the stop signal, "SIGKILL" */
   double duration;    /* ms since the stop began */
+  int killed;         /* how many were alive when SIGKILL came, 0 if it did not */
   int survivor_count; /* how many are left; at most PM_MAX_SURVIVORS are listed */
   int survivors[PM_MAX_SURVIVORS];
 } pm_stop_report_t;
+
+/* What a command used, and those of its descendants that it waited for (getrusage(2)). */
+typedef struct pm_usage {
+  uint64_t user, system; /* microseconds of CPU */
+  uint64_t max_rss;      /* KiB, of the largest of them */
+} pm_usage_t;
 
 typedef struct pm_event {
   pm_event_kind_t kind;
@@ -178,6 +204,7 @@ typedef struct pm_event {
   double value;       /* of the limit */
   const pm_error_t *error;
   const pm_stop_report_t *stop;
+  const pm_usage_t *usage; /* NULL when nobody knows */
 } pm_event_t;
 
 typedef struct pm_manager pm_manager_t;
@@ -202,13 +229,35 @@ typedef struct pm_callbacks {
   void (*on_active)(pm_manager_t *m, bool active);
 } pm_callbacks_t;
 
+/* ---- the keeper ---------------------------------------------------------- */
+
+/*
+ * The program that each command runs under for PM_CONTAINMENT_TREE and _NESTED:
+ * see csrc/keeper. Counted by references: one of who opened it, one of each
+ * manager that has it.
+ */
+typedef struct pm_keeper pm_keeper_t;
+
+/* Opens the file and runs it once, to see that this system lets it do its work;
+ * the caller waits for that, a fraction of a millisecond. The file is held open:
+ * it may be replaced under a running host. Negative and *error (its code is
+ * ERR_KEEPER_UNAVAILABLE, its message says what is in the way) if it cannot
+ * work here. */
+int pm_keeper_open(const char *path, pm_keeper_t **out, pm_error_t *error);
+
+/* Gives a reference back. NULL is fine. */
+void pm_keeper_unref(pm_keeper_t *keeper);
+
 /* ---- the manager -------------------------------------------------------- */
 
 typedef struct pm_manager_config {
   pm_options_t options;
   const pm_str_t *allowed_commands; /* NULL: any; else config.command must be one of them, to the letter */
   size_t allowed_command_count;
-  bool portable; /* start by uv_spawn although the system has something better: for tests */
+  bool portable;       /* start by uv_spawn, without a keeper, although the system has something better: for tests */
+  pm_keeper_t *keeper; /* NULL: there is none, and "group" is the most that can be had */
+  const pm_error_t *keeperless; /* why not, NULL if that is as wanted: becomes a PM_EVENT_WARNING once somebody wants
+                                   one. Copied */
 } pm_manager_config_t;
 
 /* Makes a manager on loop. The callback table is copied; data is the
@@ -226,16 +275,17 @@ void pm_manager_refuse_new(pm_manager_t *m);
 
 typedef void (*pm_closed_cb)(void *arg);
 
-/* Ends everything at once with SIGKILL, reaps it, closes every handle and
- * frees m; then calls cb. No other callback runs after this call; stops and
+/* Ends everything (but what runs with PM_CONTAINMENT_NONE) at once with SIGKILL,
+ * reaps it, closes every handle and frees m; then calls cb. No other callback runs after this call; stops and
  * restarts under way are answered (false) from within it. What cannot be killed
  * is given up after two seconds. Needs the loop to run. Calling it again is an
  * error. */
 void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg);
 
-/* For the host's own end, when the loop will not run again: SIGKILL to
- * everything managed and removal of private working directories, done when it
- * returns. Idempotent; sends nothing back. */
+/* For the host's own end, when the loop will not run again: SIGKILL to each
+ * group and each tree with a private working directory, and removal of those,
+ * done when it returns. Other trees are left to their keepers, which end them
+ * when the host has gone. Idempotent; sends nothing back. */
 void pm_manager_kill_all(pm_manager_t *m);
 
 /* Whether living processes keep the loop alive (they do at first). */
@@ -264,12 +314,11 @@ int pm_process_spawn(pm_manager_t *m, const pm_config_t *config, pm_str_t *id, p
  * pm_manager_close. */
 typedef void (*pm_done_cb)(void *arg, bool result);
 
-/* Ends a process and all that it started: SIGTERM, after timeout ms SIGKILL
- * (0: SIGKILL at once; INFINITY: never; negative: the process's own
- * stopTimeout). cb gets true when nothing is left, also when it had ended
- * before, false when something cannot be killed. A second stop joins the
- * first; if it allows less time, the deadline moves forward.
- * UV_ENOENT: unknown id, cb is not called. */
+/* Ends a process and all that it started: the end of stdin and eofTimeout ms if
+ * that is set, SIGTERM (or its stopSignal), after timeout ms SIGKILL (0: SIGKILL
+ * at once; INFINITY: never; negative: the process's own stopTimeout). cb gets true when nothing is left, also when it
+ * had ended before, false when something cannot be killed. A second stop joins the first; if it allows less time, the
+ * deadline moves forward. UV_ENOENT: unknown id, cb is not called. */
 int pm_process_stop(pm_manager_t *m, pm_str_t id, double timeout, pm_done_cb cb, void *arg);
 
 /* Stops if need be, then starts again with the same config under the same id;
@@ -277,6 +326,15 @@ int pm_process_stop(pm_manager_t *m, pm_str_t id, double timeout, pm_done_cb cb,
  * UV_ENOENT: unknown id. UV_EAGAIN, *error: the process limit.
  * UV_ECANCELED, *error: manager closed. */
 int pm_process_restart(pm_manager_t *m, pm_str_t id, pm_done_cb cb, void *arg, pm_error_t *error);
+
+/* The number of "SIGTERM"; 0 for no name of a signal. */
+int pm_signal_number(pm_str_t name);
+
+/* Sends a signal to the command, or to everything of its tree (or group). The
+ * keeper passes it on: it may arrive a moment later. UV_ENOENT: unknown id;
+ * UV_ESRCH: it does not run; UV_EINVAL: no such signal; UV_EPERM: it is another
+ * user's; UV_EAGAIN: too many are under way. */
+int pm_process_signal(pm_manager_t *m, pm_str_t id, int signum, bool tree);
 
 typedef struct pm_status {
   pm_str_t id;
@@ -290,6 +348,7 @@ typedef struct pm_status {
   uint64_t restarts;  /* never goes down */
   int exit_code;      /* of the last end, -1 when none */
   const char *exit_signal;
+  const char *containment; /* what is in effect: "tree", "nested", "group", "none" */
   const pm_error_t *error; /* why it is in error, or the last failure; NULL if none. Valid until the next call */
 } pm_status_t;
 

@@ -2,10 +2,15 @@
 
 /* Checks the arguments of methods, and brings them into the addon's form. */
 
-const { outOfRange, wrongType } = require('./errors')
+const { outOfRange, unknownSignal, wrongType } = require('./errors')
 
 /** The most UTF-16 units that an id of at most 256 bytes can have. */
 const MAX_ID = 256
+
+/** The own property of source, else undefined: what a prototype lends does not count. */
+function own(source, name) {
+  return Object.hasOwn(source, name) ? source[name] : undefined
+}
 
 /** An id to look up: the empty string, which is none, for all that cannot be one. */
 function lookup(id) {
@@ -34,4 +39,22 @@ function readData(data) {
   throw wrongType('data', 'a string, a Buffer or a typed array', data)
 }
 
-module.exports = { MAX_ID, lookup, readCount, readData, readTimeout }
+/** A signal's name, which the engine knows, or its number. */
+function readSignal(signal) {
+  if (typeof signal !== 'string' && typeof signal !== 'number') {
+    throw wrongType('signal', 'the name or the number of a signal', signal)
+  }
+  if (typeof signal === 'number' && !Number.isInteger(signal)) throw unknownSignal(signal)
+  return signal
+}
+
+/** Whether the options of signalProcess ask for the whole tree. */
+function readTree(options) {
+  if (options === undefined) return false
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  const tree = own(options, 'tree')
+  if (tree !== undefined && typeof tree !== 'boolean') throw wrongType('options.tree', 'true or false', tree)
+  return tree === true
+}
+
+module.exports = { MAX_ID, lookup, own, readCount, readData, readSignal, readTimeout, readTree }

@@ -6,7 +6,7 @@
 
 const { isMap } = require('node:util').types
 const native = require('./native')
-const { MAX_ID } = require('./arguments')
+const { MAX_ID, own } = require('./arguments')
 const { readHostEnv } = require('./host-env')
 const { coded, describe, quote, wrongType } = require('./errors')
 
@@ -19,9 +19,17 @@ const kinds = {
   choice: { type: 'string', wanted: 'a string' },
 }
 
-/** The own property of source, else undefined. */
-function own(source, name) {
-  return Object.hasOwn(source, name) ? source[name] : undefined
+/**
+ * The engine's options by the object that they are read from: '' for what is
+ * given itself, 'stopSignal' for "stopSignal.to". Each has its place in the
+ * engine's table as `index`.
+ */
+const groups = new Map()
+for (const [index, { name, type, perProcess }] of native.options.entries()) {
+  const dot = name.indexOf('.')
+  const group = dot < 0 ? '' : name.slice(0, dot)
+  if (!groups.has(group)) groups.set(group, [])
+  groups.get(group).push({ name, key: name.slice(dot + 1), index, perProcess, ...kinds[type] })
 }
 
 /** The elements of an array of strings, copied; undefined if it is not given. */
@@ -43,21 +51,30 @@ function readString(value, field) {
   return value
 }
 
+/** An option that is an object of options; undefined if it is not given. */
+function readObject(value, field) {
+  if (value === undefined) return undefined
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType(field, 'an object', value)
+  return value
+}
+
 /**
  * The values of the engine's options, one for each row of its table; undefined
  * if none is given.
  */
 function readTable(source, where, perProcess) {
   let values
-  for (let i = 0; i < native.options.length; i++) {
-    const option = native.options[i]
-    if (perProcess && !option.perProcess) continue
-    const value = own(source, option.name)
-    if (value === undefined) continue
-    const { type, wanted } = kinds[option.type]
-    if (typeof value !== type) throw wrongType(`${where}.${option.name}`, wanted, value)
-    values ??= new Array(native.options.length).fill(undefined)
-    values[i] = value
+  for (const [group, options] of groups) {
+    const holder = group === '' ? source : readObject(own(source, group), `${where}.${group}`)
+    if (holder === undefined) continue
+    for (const option of options) {
+      if (perProcess && !option.perProcess) continue
+      const value = own(holder, option.key)
+      if (value === undefined) continue
+      if (typeof value !== option.type) throw wrongType(`${where}.${option.name}`, option.wanted, value)
+      values ??= new Array(native.options.length).fill(undefined)
+      values[option.index] = value
+    }
   }
   return values
 }

@@ -79,4 +79,9 @@ function unknownProcess(id) {
   return coded(Error, 'ERR_UNKNOWN_PROCESS', `There is no process with the id ${describe(id)}`)
 }
 
-module.exports = { fromEngine, describe, quote, wrongType, outOfRange, coded, unknownProcess }
+/** For what is neither the name nor the number of a signal. */
+function unknownSignal(signal) {
+  return coded(TypeError, 'ERR_UNKNOWN_SIGNAL', `signal must be the name or the number of a signal; got ${describe(signal)}`)
+}
+
+module.exports = { fromEngine, describe, quote, wrongType, outOfRange, coded, unknownProcess, unknownSignal }

@@ -7,7 +7,7 @@
 module.exports = {
   __proto__: null,
   spawn: (processId, pid, restarts) => ({ processId, pid, restarts }),
-  exit: (processId, code, signal, pid, uptime, restarts, unsent, requested) => ({
+  exit: (processId, code, signal, pid, uptime, restarts, unsent, requested, userCPUTime, systemCPUTime, maxRSS) => ({
     processId,
     code,
     signal,
@@ -16,17 +16,21 @@ module.exports = {
     restarts,
     unsent,
     requested,
+    /* Nothing is passed when nobody knows. */
+    resourceUsage: userCPUTime === undefined ? null : { userCPUTime, systemCPUTime, maxRSS },
   }),
   error: (processId, error) => ({ processId, error }),
   restart: (processId, pid, restarts) => ({ processId, restarts, pid }),
   backoff: (processId, delay, restarts) => ({ processId, delay, restarts }),
-  stop: (processId, code, signal, stopped, step, duration, survivors) => ({
+  stop: (processId, code, signal, stopped, step, duration, survivors, killed, left) => ({
     processId,
     stopped,
     step,
     code,
     signal,
     duration,
+    killed,
+    left,
     survivors: [...survivors],
   }),
   drain: (processId) => ({ processId }),

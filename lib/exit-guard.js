@@ -2,7 +2,9 @@
 
 /* The hook by which the addon ends its processes with its environment does not
  * run on process.exit(), nor after an uncaught exception, in the main thread.
- * Node's 'exit' event does, so everything alive is killed from there. */
+ * Node's 'exit' event does, so a manager does from there what has to be done
+ * before the host is gone: it kills groups that no keeper looks after, and
+ * removes private working directories. A keeper ends its tree by itself. */
 
 /* This file may be loaded many times in one process (test runners, bundles), and
  * Node warns of a leak at the eleventh listener: all copies share one. */

@@ -34,10 +34,12 @@ declare class ProcessManager extends EventEmitter {
   spawnProcess(config: ProcessManager.ProcessConfig): string
 
   /**
-   * Ends a process and everything that it started: SIGTERM, and SIGKILL for what
-   * is left after `timeout`. A second call while one is under way joins it.
+   * Ends a process and everything that it started: the end of its stdin if
+   * `eofTimeout` is set, SIGTERM (or the `stopSignal`), and SIGKILL for what is
+   * left after `timeout`. A second call while one is under way joins it.
    *
-   * @param timeout ms from SIGTERM to SIGKILL; 0: SIGKILL at once; Infinity: never. Default: the process's `stopTimeout`
+   * @param timeout ms from the stop signal to SIGKILL; 0: SIGKILL at once; Infinity: never. Default: the process's
+   * `stopTimeout`
    * @returns true once nothing of it is left, also when it had ended before; false for an unknown id, and when
    * something cannot be killed (the `'stop'` event lists it)
    */
@@ -50,6 +52,19 @@ declare class ProcessManager extends EventEmitter {
    * @returns whether it runs again; false for an unknown id. Rejects with `ERR_PROCESS_LIMIT` at the process limit
    */
   restartProcess(processId: string): Promise<boolean>
+
+  /**
+   * Sends a signal to the command, or to everything of its tree (with
+   * `containment: 'group'` of its group, with `'none'` the command all the same).
+   * It may arrive a moment after the call has returned, and it is no stop: what
+   * ends by it is restarted with `autoRestart`.
+   *
+   * @param signal its name, or its number
+   * @returns whether it was handed over; false for an unknown id, and when nothing runs
+   * @throws {TypeError} `ERR_UNKNOWN_SIGNAL`, `ERR_INVALID_ARG_TYPE`
+   * @throws {Error} `EAGAIN`: too many signals are under way; `EPERM`: it runs as another user (a keeper does not tell)
+   */
+  signalProcess(processId: string, signal: NodeJS.Signals | number, options?: ProcessManager.SignalOptions): boolean
 
   /** What a process is doing. An unknown id has the status `'unknown'`, and zeros. */
   getProcessStatus(processId: string): ProcessManager.ProcessStatus | ProcessManager.UnknownStatus
@@ -99,7 +114,7 @@ declare class ProcessManager extends EventEmitter {
   /** Living processes keep Node running. They do at first. */
   ref(): this
 
-  /** Living processes do not keep Node running. They are killed when it ends all the same. */
+  /** Living processes do not keep Node running. They end with it all the same (but those of `containment: 'none'`). */
   unref(): this
 
   on<E extends keyof ProcessManager.Events>(event: E, listener: ProcessManager.Listener<E>): this
@@ -131,8 +146,33 @@ declare namespace ProcessManager {
     maxLogLines?: number
     /** Bytes kept of each stream. Default 4 MiB. */
     maxLogBytes?: number
-    /** ms from SIGTERM to SIGKILL where `stopProcess` is given no timeout; Infinity: never. Default 5000. */
+    /**
+     * What holds together what a command starts. Default 'tree'.
+     *
+     * - 'tree': a keeper process of its own, over everything that it starts, however that was detached; the keeper ends
+     *   all of it when the host has gone, in whatever way
+     * - 'nested': two keepers, one inside the other, so that a tree outlives neither of them
+     * - 'group': no keeper but the process group, which a descendant can leave; when the host has gone, the kernel ends
+     *   the command alone
+     * - 'none': the command alone, and nothing happens to it when the host has gone
+     *
+     * Where no keeper can run, 'tree' and 'nested' become 'group', with a process warning
+     * (`ERR_KEEPER_UNAVAILABLE`). The status says what is in effect.
+     */
+    containment?: Containment
+    /**
+     * Whether what a command leaves behind when it ends by itself is ended too. With false it is left alone, its
+     * output is not read any more, and a stop of the ended process does not reach it. Default true.
+     */
+    killTree?: boolean
+    /** ms from the stop signal to SIGKILL where `stopProcess` is given no timeout; Infinity: never. Default 5000. */
     stopTimeout?: number
+    /** ms from the end of stdin to the stop signal in a stop; 0: stdin is not ended first. Default 0. */
+    eofTimeout?: number
+    /** ms that a keeper gives its tree to end by itself when the host has gone, before SIGKILL. Default 2000. */
+    hostExitTimeout?: number
+    /** The signal of a stop, and who gets it. What is not given in it is the default's. */
+    stopSignal?: StopSignal
     /** Start again after a failure: an end that was not asked for and not exit code 0. Default false. */
     autoRestart?: boolean
     /** Restarts in a row before a process is given up. Default 5. */
@@ -194,6 +234,23 @@ declare namespace ProcessManager {
   /** `stopped`: ended for whatever reason, or told to stop. `error`: could not be started, or given up. */
   export type Status = 'running' | 'stopped' | 'error'
 
+  /** How what a command starts is held together. */
+  export type Containment = 'tree' | 'nested' | 'group' | 'none'
+
+  export type StopSignalName = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT' | 'SIGUSR1' | 'SIGUSR2'
+
+  export interface StopSignal {
+    /** Default 'SIGTERM'. */
+    signal?: StopSignalName
+    /** To everything that the command started, or to the command alone; SIGKILL goes to all. Default 'tree'. */
+    to?: 'tree' | 'command'
+  }
+
+  export interface SignalOptions {
+    /** To everything that the command started, not to the command alone. Default false. */
+    tree?: boolean
+  }
+
   export type State = 'starting' | 'running' | 'stopping' | 'backoff' | 'exited' | 'failed'
 
   interface Figures {
@@ -212,6 +269,8 @@ declare namespace ProcessManager {
   export interface ProcessStatus extends Figures {
     status: Status
     state: State
+    /** What is in effect, which is 'group' where no keeper can run. */
+    containment: Containment
     /** Of the last end; null before it, and when a signal ended it. */
     exitCode: number | null
     /** Of the last end, as 'SIGKILL'. */
@@ -224,6 +283,7 @@ declare namespace ProcessManager {
   export interface UnknownStatus extends Figures {
     status: 'unknown'
     state?: undefined
+    containment?: undefined
     exitCode?: undefined
     exitSignal?: undefined
     error?: undefined
@@ -234,6 +294,8 @@ declare namespace ProcessManager {
     command: string
     status: Status
     state: State
+    /** What is in effect, which is 'group' where no keeper can run. */
+    containment: Containment
     /** Of the last end; null before it, and when a signal ended it. */
     exitCode: number | null
     /** Of the last end, as 'SIGKILL'. */
@@ -289,6 +351,21 @@ declare namespace ProcessManager {
     unsent: number
     /** Whether a stop or a restart had been asked for. */
     requested: boolean
+    /** What it used; null when nobody knows. */
+    resourceUsage: ResourceUsage | null
+  }
+
+  /**
+   * Of the command and those of its descendants that it waited for. Names and
+   * units are those of Node's `process.resourceUsage()`.
+   */
+  export interface ResourceUsage {
+    /** Microseconds of CPU in its own code. */
+    userCPUTime: number
+    /** Microseconds of CPU in the kernel. */
+    systemCPUTime: number
+    /** Most resident memory of one of them, in KiB; on Linux never less than the host had when starting it. */
+    maxRSS: number
   }
 
   export interface ErrorEvent {
@@ -313,13 +390,17 @@ declare namespace ProcessManager {
     processId: string
     /** Nothing of what it started is left. */
     stopped: boolean
-    /** What ended it; 'none' if nothing ran. */
-    step: 'none' | 'SIGTERM' | 'SIGKILL'
+    /** What ended it: the end of its stdin, the stop signal or SIGKILL; 'none' if nothing ran. */
+    step: 'none' | 'stdin' | StopSignalName | 'SIGKILL'
     code: number | null
     signal: NodeJS.Signals | null
     /** ms since the stop began. */
     duration: number
-    /** The pids of what cannot be killed, at most 16. */
+    /** How many were alive when SIGKILL came, a group counted as 1; 0 if it did not. */
+    killed: number
+    /** How many cannot be killed. */
+    left: number
+    /** The pids of those, at most 16. */
     survivors: number[]
   }
 
@@ -345,7 +426,7 @@ declare namespace ProcessManager {
     spawn: SpawnEvent
     /** Once per start, after its last output. */
     exit: ExitEvent
-    /** It could not be started, was given up, or lost its stdin. Without a listener a process warning is emitted. */
+    /** It could not be started, was given up, lost its stdin or its keeper. Without a listener it is a process warning. */
     error: ErrorEvent
     /** It runs again. */
     restart: RestartEvent

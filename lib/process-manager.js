@@ -4,10 +4,11 @@ const { errorMonitor } = require('node:events')
 const native = require('./native')
 const ListeningEmitter = require('./listening-emitter')
 const exitGuard = require('./exit-guard')
+const { warn, warnOnce } = require('./warnings')
 const payloads = require('./events')
 const { readOptions, readConfig } = require('./config')
-const { lookup, readCount, readData, readTimeout } = require('./arguments')
-const { fromEngine, unknownProcess } = require('./errors')
+const { lookup, readCount, readData, readSignal, readTimeout, readTree } = require('./arguments')
+const { fromEngine, unknownProcess, unknownSignal } = require('./errors')
 
 /* Runtimes without the well-known symbol get the one that Node used before it. */
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')
@@ -60,7 +61,7 @@ class ProcessManager extends ListeningEmitter {
    * Ends a process and all that it started.
    *
    * @param {string} id
-   * @param {number} [timeout] ms from SIGTERM to SIGKILL; the process's stopTimeout if not given
+   * @param {number} [timeout] ms from the stop signal to SIGKILL; the process's stopTimeout if not given
    * @returns {Promise<boolean>} whether nothing of it is left; false for an unknown id
    */
   async stopProcess(id, timeout) {
@@ -77,11 +78,24 @@ class ProcessManager extends ListeningEmitter {
     return settled((resolve) => this.#native.restart(lookup(id), resolve))
   }
 
+  /**
+   * Sends a signal to a command, or to all that it started.
+   *
+   * @param {string | number} signal its name or number
+   * @param {{ tree?: boolean }} [options] tree: to everything, not the command alone
+   * @returns {boolean} whether it was handed over; false for an unknown id, or when nothing runs
+   */
+  signalProcess(id, signal, options) {
+    const sent = this.#native.signal(lookup(id), readSignal(signal), readTree(options))
+    if (sent === undefined) throw unknownSignal(signal)
+    return sent
+  }
+
   getProcessStatus(id) {
     const row = this.#native.status(lookup(id))
     if (row === undefined) return { pid: 0, status: 'unknown', uptime: 0, cpu: 0, memory: 0, restarts: 0 }
-    const [, , pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal, error] = row
-    return { pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal, error }
+    const [, , pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal, containment, error] = row
+    return { pid, status, state, containment, uptime, cpu, memory, restarts, exitCode, exitSignal, error }
   }
 
   /** @returns {{ stdout: string[], stderr: string[] }} the last lines of each, oldest first */
@@ -94,8 +108,8 @@ class ProcessManager extends ListeningEmitter {
   /** All processes that are known, in the order of spawning. */
   listProcesses() {
     return Array.from(this.#native.list(), (row) => {
-      const [id, command, pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal] = row
-      return { id, pid, status, state, command, uptime, cpu, memory, restarts, exitCode, exitSignal }
+      const [id, command, pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal, containment] = row
+      return { id, pid, status, state, containment, command, uptime, cpu, memory, restarts, exitCode, exitSignal }
     })
   }
 
@@ -185,6 +199,9 @@ class ProcessManager extends ListeningEmitter {
       case 'error':
         this.#emitError(payloads.error(...values))
         break
+      case 'warning':
+        warnOnce(values[1])
+        break
       default:
         this.emit(kind, payloads[kind](...values))
     }
@@ -213,7 +230,7 @@ class ProcessManager extends ListeningEmitter {
     }
     if (this.listenerCount(errorMonitor) > 0) this.emit(errorMonitor, payload)
     const { code, message } = payload.error
-    process.emitWarning(`${payload.processId}: ${message}`, { type: 'ProcessManagerWarning', code })
+    warn(`${payload.processId}: ${message}`, code)
   }
 
   /* Output that nobody listens to never enters JavaScript. */

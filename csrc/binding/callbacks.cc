@@ -33,13 +33,19 @@ void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
   if (self->exiting_) return;
   Napi::HandleScope handles(self->Env());
   Writer out(self->Env());
-  napi_value argv[9] = {out.Number(event->kind), out.Text(event->id)};
+  napi_value argv[12] = {out.Number(event->kind), out.Text(event->id)};
   size_t argc = 2;
   auto add = [&](napi_value value) { argv[argc++] = value; };
   auto add_number = [&](double number) { add(out.Number(number)); };
   auto add_end = [&] {
     add(event->code < 0 ? out.Null() : out.Number(event->code));
     add(out.Word(event->signal));
+  };
+  auto add_usage = [&] {
+    if (event->usage == nullptr) return;
+    add_number(static_cast<double>(event->usage->user));
+    add_number(static_cast<double>(event->usage->system));
+    add_number(static_cast<double>(event->usage->max_rss));
   };
   switch (event->kind) {
   case PM_EVENT_SPAWN:
@@ -54,8 +60,10 @@ void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
     add_number(static_cast<double>(event->restarts));
     add_number(static_cast<double>(event->unsent));
     add(out.Boolean(event->requested));
+    add_usage();
     break;
   case PM_EVENT_ERROR:
+  case PM_EVENT_WARNING:
     add(self->MakeError(out, event->error));
     break;
   case PM_EVENT_BACKOFF:
@@ -68,6 +76,8 @@ void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
     add(out.Word(event->stop->step));
     add_number(event->stop->duration);
     add(Survivors(out, event->stop));
+    add_number(event->stop->killed);
+    add_number(event->stop->survivor_count);
     break;
   case PM_EVENT_DRAIN:
     break;

@@ -3,6 +3,7 @@
  * object, unless something is alive or awaited; what it leaves is closed on the
  * loop. An environment that ends waits for that.
  */
+#include "keeper.h"
 #include "manager.h"
 
 #include <new>
@@ -40,6 +41,11 @@ const pm_error_t *Manager::Open(const Napi::CallbackInfo &info) {
   config.allowed_commands = in.Texts(info[3], &config.allowed_command_count);
   config.portable = in.Boolean(info[4]);
   if (in.error() != nullptr) return in.error();
+  if (!config.portable) {
+    const Keeper *keeper = info.Env().GetInstanceData<Keeper>();
+    config.keeper = keeper == nullptr ? nullptr : keeper->get();
+    config.keeperless = keeper == nullptr ? &memory_error : keeper->error();
+  }
 
   if (napi_get_uv_event_loop(info.Env(), &loop) != napi_ok) return Failure(UV_ENOTSUP);
   closing_ = new (std::nothrow) Closing{this, nullptr, {}};

@@ -1,6 +1,7 @@
 /* The methods that JavaScript calls. */
 #include "manager.h"
 
+#include <climits>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -17,6 +18,7 @@ Napi::Function Manager::Define(Napi::Env env) {
                          InstanceMethod<&Manager::Spawn>("spawn"),
                          InstanceMethod<&Manager::Stop>("stop"),
                          InstanceMethod<&Manager::Restart>("restart"),
+                         InstanceMethod<&Manager::Signal>("signal"),
                          InstanceMethod<&Manager::Status>("status"),
                          InstanceMethod<&Manager::List>("list"),
                          InstanceMethod<&Manager::Logs>("logs"),
@@ -114,6 +116,21 @@ Napi::Value Manager::Restart(const Napi::CallbackInfo &info) {
   if (pending == nullptr) return Throw(&memory_error);
   int r = m_ == nullptr ? UV_ENOENT : pm_process_restart(m_, Id(info.Env(), info[0]), OnDone, pending, &error_);
   return Await(pending, r, &error_);
+}
+
+/* (id, name or number, tree): whether it was handed over, or undefined if there
+ * is no such signal. */
+Napi::Value Manager::Signal(const Napi::CallbackInfo &info) {
+  Reader in(info.Env());
+  Writer out(info.Env());
+  double number = in.Type(info[1]) == napi_string ? pm_signal_number(in.Text(info[1])) : in.Number(info[1]);
+  bool tree = in.Boolean(info[2]);
+  if (in.error() != nullptr) return Throw(in.error());
+  if (!(number >= 1 && number <= INT_MAX)) return info.Env().Undefined();
+  int signum = static_cast<int>(number);
+  int r = m_ == nullptr ? UV_ENOENT : pm_process_signal(m_, Id(info.Env(), info[0]), signum, tree);
+  if (r == UV_EINVAL) return info.Env().Undefined();
+  return r == 0 || r == UV_ENOENT || r == UV_ESRCH ? Result(out.Boolean(r == 0)) : Throw(Failure(r));
 }
 
 /* (id): a row with the error behind it, or undefined for an unknown id. */
@@ -227,7 +244,7 @@ void Manager::LeaveLoop(const Napi::CallbackInfo &) {
 
 /* ---- answers ---- */
 
-/* [id, command, pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal] */
+/* [id, command, pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal, containment] */
 napi_value Manager::Row(Writer &out, const pm_status_t *s) {
   napi_value values[ROW_LENGTH] = {
       out.Text(s->id),
@@ -241,6 +258,7 @@ napi_value Manager::Row(Writer &out, const pm_status_t *s) {
       out.Number(static_cast<double>(s->restarts)),
       s->exit_code < 0 ? out.Null() : out.Number(s->exit_code),
       out.Word(s->exit_signal),
+      out.Word(s->containment),
   };
   napi_value row = out.Array();
   for (uint32_t i = 0; i < ROW_LENGTH; i++)

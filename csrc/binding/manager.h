@@ -14,10 +14,10 @@
 namespace binding {
 
 /* What the JavaScript callback is told, beside the kinds of pm_event_kind_t. */
-enum { KIND_OUTPUT = PM_EVENT_LIMIT + 1, KIND_LINES, KIND_ACTIVE, KIND_COUNT };
+enum { KIND_OUTPUT = PM_EVENT_WARNING + 1, KIND_LINES, KIND_ACTIVE, KIND_COUNT };
 
 /* Length of a row that describes a process. */
-enum { ROW_LENGTH = 11 };
+enum { ROW_LENGTH = 12 };
 
 const napi_type_tag manager_tag = {0x6d70c1a5d2f94b07, 0x9e31f04a7c6b58d2};
 
@@ -54,6 +54,7 @@ public:
   Napi::Value Spawn(const Napi::CallbackInfo &info);
   Napi::Value Stop(const Napi::CallbackInfo &info);
   Napi::Value Restart(const Napi::CallbackInfo &info);
+  Napi::Value Signal(const Napi::CallbackInfo &info);
   Napi::Value Status(const Napi::CallbackInfo &info);
   Napi::Value List(const Napi::CallbackInfo &info);
   Napi::Value Logs(const Napi::CallbackInfo &info);

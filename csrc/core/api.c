@@ -14,6 +14,9 @@
 #include "signal_name.h"
 #include "table.h"
 
+/* Of Linux; other systems have fewer. */
+enum { HIGHEST_SIGNAL = 64 };
+
 /* ---- spawning -------------------------------------------------------------------- */
 
 static int check_room(pm_manager_t *m, pm_error_t *error) {
@@ -65,6 +68,14 @@ static int free_id(pm_manager_t *m, pm_str_t id, pm_error_t *error) {
                        pm__error_quote(quoted, sizeof(quoted), id));
 }
 
+/* Once, to whoever is the first that does not get what it wants. */
+static void warn_keeperless(pm_manager_t *m, const pm__process_t *p) {
+  pm_containment_t wanted = (pm_containment_t)p->options.value[PM_OPT_CONTAINMENT];
+  if (!m->keeperless || pm__spawner_containment(&m->spawner, wanted) == wanted) return;
+  pm__events_add(m, NULL, PM_EVENT_WARNING)->fault = m->keeperless;
+  m->keeperless = NULL;
+}
+
 int pm_process_spawn(pm_manager_t *m, const pm_config_t *config, pm_str_t *id, pm_error_t *error) {
   char made[32];
   pm__command_t command;
@@ -86,6 +97,7 @@ int pm_process_spawn(pm_manager_t *m, const pm_config_t *config, pm_str_t *id, p
   if (config->id.base) pass_over(m, config->id);
 
   *id = p->id;
+  warn_keeperless(m, p);
   pm__process_handle(p, PM__START);
   pm__events_schedule(m);
   pm__manager_update_active(m);
@@ -155,7 +167,21 @@ int pm_process_remove(pm_manager_t *m, pm_str_t id) {
   return 0;
 }
 
+int pm_process_signal(pm_manager_t *m, pm_str_t id, int signum, bool tree) {
+  pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  if (signum < 0 || signum > HIGHEST_SIGNAL) return UV_EINVAL;
+  if (!p->run || !p->run->watched) return UV_ESRCH;
+  return pm__child_signal(&p->run->child, signum, tree);
+}
+
 /* ---- looking --------------------------------------------------------------------------- */
+
+static const char *containment_of(const pm__process_t *p) {
+  const pm_option_t *option = &pm_option_table[PM_OPT_CONTAINMENT];
+  pm_containment_t wanted = (pm_containment_t)p->options.value[PM_OPT_CONTAINMENT];
+  return option->choices[pm__spawner_containment(&p->manager->spawner, wanted)];
+}
 
 static void fill_status(const pm__process_t *p, pm_status_t *out) {
   const pm__run_t *run = p->run;
@@ -172,6 +198,7 @@ static void fill_status(const pm__process_t *p, pm_status_t *out) {
       .restarts = p->restarts,
       .exit_code = p->last_exit.code,
       .exit_signal = pm__signal_name(p->last_exit.signum),
+      .containment = containment_of(p),
       .error = p->fault ? &p->fault->error : NULL,
   };
 }

@@ -84,6 +84,7 @@ static void call_out(pm_manager_t *m, pm__queued_t *entry) {
   if (entry->process) entry->event.id = entry->process->id;
   if (entry->fault) entry->event.error = &entry->fault->error;
   if (entry->has_stop) entry->event.stop = &entry->stop;
+  if (entry->has_usage) entry->event.usage = &entry->usage;
   m->callbacks.on_event(m, &entry->event);
 }
 

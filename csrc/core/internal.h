@@ -56,8 +56,9 @@ struct pm__run {
   bool watched; /* the child's watch is open */
   pm__output_t output[PM_STREAM_COUNT];
   pm__input_t input;
-  unsigned open; /* handles that are not closed yet */
-  bool over;     /* its exit has been queued: later output is logged only */
+  unsigned open;  /* handles that are not closed yet */
+  bool over;      /* its exit has been queued: later output is logged only */
+  bool loss_told; /* that its keeper was lost */
 
   pm__metrics_source_t metrics;
   pm__cpu_window_t cpu;
@@ -97,10 +98,11 @@ typedef struct pm__fault {
 /* A walk down the ladder of signals: see stop.c. */
 typedef struct pm__ladder {
   unsigned step;
-  double timeout;    /* ms between SIGTERM and SIGKILL */
+  double timeout;    /* ms between stop signal and SIGKILL */
   uint64_t began;    /* uv_now */
   double deadline;   /* uv_now of the next step; INFINITY: none */
-  unsigned interval; /* ms between looks for what is left of the group */
+  unsigned interval; /* ms between looks for what is left, of what has to be asked */
+  int killed;        /* how many were alive when SIGKILL came first */
   bool reported;     /* it has been said that it cannot be killed */
 } pm__ladder_t;
 
@@ -143,6 +145,8 @@ typedef struct pm__queued {
   pm__fault_t *fault;     /* referenced; NULL if none */
   pm_stop_report_t stop;
   bool has_stop;
+  pm_usage_t usage;
+  bool has_usage;
   pm__waiter_t *answered; /* owned; instead of an event: answers, all the same */
   bool answer;
 } pm__queued_t;
@@ -186,6 +190,7 @@ struct pm_manager {
   unsigned listening;
   uint64_t random;
   bool refd, refuses, closing, active;
+  pm__fault_t *keeperless; /* a warning that is due once somebody wants a keeper; NULL if none */
   pm_closed_cb on_closed;
   void *on_closed_arg;
 };

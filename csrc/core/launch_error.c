@@ -42,6 +42,10 @@ int pm__launch_error(pm_error_t *error, const pm__command_t *command, const pm__
   } else if (strcmp(why->syscall, "execve") == 0) {
     pm__error_set(error, why->err, code, "Error", "Cannot start %s: %s (%s, execve)", name,
                   why_not_executed(why, command, code), code);
+  } else if (strcmp(why->syscall, "keeper") == 0) {
+    pm__error_set(error, why->err, code, "Error",
+                  "Cannot start %s: its keeper did not come to work (%s, keeper); what had been started was ended",
+                  name, code);
   } else {
     pm__error_set(error, why->err, code, "Error", "Cannot start %s: %s (%s, %s)", name, uv_strerror(why->err), code,
                   why->syscall);

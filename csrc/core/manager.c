@@ -8,8 +8,9 @@
 #include "process.h"
 #include "run.h"
 
-/* How long closing waits for commands that do not die of SIGKILL. */
-enum { CLOSE_PATIENCE = 2000 };
+/* How long closing waits for commands that do not die of SIGKILL, and how long the
+ * host's own end waits for each of those that it must see gone, in ms. */
+enum { CLOSE_PATIENCE = 2000, KILL_PATIENCE = 500 };
 
 int pm_check_libuv(void) {
   static const struct {
@@ -26,6 +27,7 @@ int pm_check_libuv(void) {
 
 static void free_manager(pm_manager_t *m) {
   pm__env_block_unref(m->recent_env);
+  pm__fault_unref(m->keeperless);
   for (size_t i = 0; i < m->allowed_command_count; i++)
     pm__free((char *)m->allowed_commands[i].base);
   pm__free(m->allowed_commands);
@@ -61,13 +63,14 @@ int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_
   m->next_id = 1000;
   m->refd = true;
   m->random = uv_hrtime() | 1;
+  if (config->keeperless) m->keeperless = pm__fault_new(config->keeperless);
   int r = copy_allowed(m, config);
   if (r == 0) r = pm__events_reserve(m, PM__EVENTS_PER_CALL);
   if (r != 0) {
     free_manager(m);
     return r;
   }
-  pm__spawner_init(&m->spawner, &m->poller, loop, config->portable);
+  pm__spawner_init(&m->spawner, &m->poller, loop, config->keeper, config->portable);
   m->poller.data = m;
   /* Neither can fail. The monitor alone never keeps a loop alive. */
   uv_idle_init(loop, &m->turn);
@@ -129,14 +132,19 @@ void pm_manager_unref(pm_manager_t *m) {
   set_ref(m, false);
 }
 
-static void kill_runs(pm_manager_t *m) {
-  m->refuses = true;
-  for (pm__run_t *run = m->runs; run; run = run->next)
-    if (run->watched) pm__child_signal(&run->child, SIGKILL);
+static bool is_ours_to_end(const pm__run_t *run) {
+  return run->watched && run->child.containment != PM_CONTAINMENT_NONE;
 }
 
+/* A keeper ends its tree when this process has gone; but a private directory must
+ * have nobody in it when it is removed. */
 void pm_manager_kill_all(pm_manager_t *m) {
-  kill_runs(m);
+  m->refuses = true;
+  for (pm__run_t *run = m->runs; run; run = run->next)
+    if (is_ours_to_end(run) && (!run->child.keeper || run->process->private_dir)) pm__child_kill(&run->child);
+  for (pm__run_t *run = m->runs; run; run = run->next)
+    if (is_ours_to_end(run) && run->child.keeper && run->process->private_dir)
+      pm__child_await_gone(&run->child, KILL_PATIENCE);
   for (pm__process_t *p = m->first; p; p = p->next)
     pm__private_dir_remove_now(p);
 }
@@ -175,13 +183,24 @@ void pm__manager_release(pm_manager_t *m) {
   if (--m->pending == 0 && m->closing) close_own(m);
 }
 
-static void on_patience(uv_timer_t *timer) {
-  pm_manager_t *m = timer->data;
+static bool is_left_alone(const pm__run_t *run) {
+  return !is_ours_to_end(run);
+}
+
+static bool is_any(const pm__run_t *run) {
+  return run->watched;
+}
+
+static void give_up_runs(pm_manager_t *m, bool (*which)(const pm__run_t *run)) {
   pm__run_t *next;
   for (pm__run_t *run = m->runs; run; run = next) {
     next = run->next;
-    pm__run_give_up(run);
+    if (which(run)) pm__run_give_up(run);
   }
+}
+
+static void on_patience(uv_timer_t *timer) {
+  give_up_runs(timer->data, is_any);
 }
 
 /* Everything is forgotten before anybody is answered: who is answered may call
@@ -215,13 +234,16 @@ static void answer_all(pm__waiter_t *w) {
 void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg) {
   m->on_closed = cb;
   m->on_closed_arg = arg;
-  kill_runs(m); /* private directories go with the records, when all is reaped */
-  m->closing = true;
+  m->refuses = m->closing = true;
+  /* Private directories go with the records, when all is reaped. */
+  for (pm__run_t *run = m->runs; run; run = run->next)
+    if (is_ours_to_end(run)) pm__child_kill(&run->child);
   pm__manager_hold(m); /* while this function works */
   uv_idle_stop(&m->turn);
   pm__waiter_t *waiters = forget_all(m);
   pm__events_discard(m);
   answer_all(waiters);
+  give_up_runs(m, is_left_alone);
   uv_update_time(m->loop);
   uv_ref((uv_handle_t *)&m->monitor);
   uv_timer_start(&m->monitor, on_patience, CLOSE_PATIENCE, 0);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "options.h"
 
 /* Doubles count by ones up to here; each one beyond it is an integer. */
 #define SAFE_INTEGER 9007199254740991.0
@@ -13,6 +14,9 @@
 
 static const char *const stdin_choices[] = {"pipe", "ignore", NULL};
 static const char *const encoding_choices[] = {"utf8", "latin1", "buffer", NULL};
+static const char *const containment_choices[] = {"tree", "nested", "group", "none", NULL};
+static const char *const stop_signal_choices[] = {"SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", NULL};
+static const char *const stop_to_choices[] = {"tree", "command", NULL};
 
 #define INTEGER(name, min, max, initial, per_process)                                                                  \
   { name, PM_OPTION_INTEGER, min, max, initial, NULL, per_process }
@@ -30,6 +34,8 @@ const pm_option_t pm_option_table[PM_OPT_COUNT] = {
     [PM_OPT_MAX_LOG_LINES] = INTEGER("maxLogLines", 1, 1e7, 1000, true),
     [PM_OPT_MAX_LOG_BYTES] = INTEGER("maxLogBytes", 1024, 2147483648.0, 4 << 20, true),
     [PM_OPT_STOP_TIMEOUT] = NUMBER("stopTimeout", 0, INFINITY, 5000, true),
+    [PM_OPT_EOF_TIMEOUT] = NUMBER("eofTimeout", 0, LONGEST, 0, true),
+    [PM_OPT_HOST_EXIT_TIMEOUT] = NUMBER("hostExitTimeout", 0, LONGEST, 2000, true),
     [PM_OPT_MAX_RESTARTS] = INTEGER("maxRestarts", 0, INFINITY, 5, true),
     [PM_OPT_RESTART_DELAY] = NUMBER("restartDelay", 0, LONGEST, 1000, true),
     [PM_OPT_RESTART_FACTOR] = NUMBER("restartFactor", 1, 1000, 2, true),
@@ -42,7 +48,16 @@ const pm_option_t pm_option_table[PM_OPT_COUNT] = {
     [PM_OPT_PRIVATE_WORKING_DIR] = BOOLEAN("privateWorkingDir", 0),
     [PM_OPT_STDIN] = CHOICE("stdin", stdin_choices, PM_STDIN_IGNORE, PM_STDIN_PIPE),
     [PM_OPT_ENCODING] = CHOICE("encoding", encoding_choices, PM_ENCODING_BUFFER, PM_ENCODING_UTF8),
+    [PM_OPT_KILL_TREE] = BOOLEAN("killTree", 1),
+    [PM_OPT_CONTAINMENT] = CHOICE("containment", containment_choices, PM_CONTAINMENT_NONE, PM_CONTAINMENT_TREE),
+    [PM_OPT_STOP_SIGNAL] = CHOICE("stopSignal.signal", stop_signal_choices, 5, 0),
+    [PM_OPT_STOP_SIGNAL_TO] = CHOICE("stopSignal.to", stop_to_choices, PM_STOP_COMMAND, PM_STOP_TREE),
 };
+
+int pm__stop_signal(const pm_options_t *o) {
+  const char *name = stop_signal_choices[(int)o->value[PM_OPT_STOP_SIGNAL]];
+  return pm_signal_number((pm_str_t){name, strlen(name)});
+}
 
 void pm_options_init(pm_options_t *o) {
   for (int i = 0; i < PM_OPT_COUNT; i++)

@@ -25,7 +25,8 @@ static void decide(pm__process_t *p);
 static void begin_stop(pm__process_t *p);
 static void stop_sweeping(pm__process_t *p);
 static void join_stop(pm__process_t *p);
-static void await_group(pm__process_t *p);
+static void await_rest(pm__process_t *p);
+static void lose_keeper(pm__process_t *p);
 static void finish_stop(pm__process_t *p);
 static void cancel_restart(pm__process_t *p);
 static void answer_stopped(pm__process_t *p);
@@ -43,12 +44,14 @@ static const action_t actions[PM__STATE_COUNT][PM__INPUT_COUNT] = {
                      [PM__STOP] = begin_stop,
                      [PM__RESTART] = stop_then_start},
     [PM__STOPPING] = {[PM__CHILD_EXIT] = end_stopping,
-                      [PM__ENDED] = await_group,
+                      [PM__ENDED] = await_rest,
                       [PM__GONE] = finish_stop,
+                      [PM__UNKEPT] = lose_keeper,
                       [PM__STOP] = join_stop,
                       [PM__RESTART] = start_after_stop,
                       [PM__DEADLINE] = pm__ladder_continue},
     [PM__SWEEPING] = {[PM__GONE] = decide,
+                      [PM__UNKEPT] = lose_keeper,
                       [PM__STOP] = stop_sweeping,
                       [PM__RESTART] = start_after_sweep,
                       [PM__DEADLINE] = pm__ladder_continue},
@@ -234,10 +237,11 @@ static void end_stopping(pm__process_t *p) {
   if (!pm__run_end(p) && p->state == PM__STOPPING) pm__ladder_watch(p);
 }
 
-/* The usual case: nothing was left behind, and it is decided at once. */
+/* The usual case: nothing was left behind, or nobody minds, and it is decided at
+ * once. */
 static void sweep(pm__process_t *p) {
   set_state(p, PM__SWEEPING);
-  if (pm__child_gone(&p->run->child)) {
+  if (pm__child_gone(&p->run->child) || pm__run_leaves_rest(p->run)) {
     pm__process_handle(p, PM__GONE);
     return;
   }
@@ -287,11 +291,27 @@ static void start_after_sweep(pm__process_t *p) {
   start_after_stop(p);
 }
 
-static void await_group(pm__process_t *p) {
+static void await_rest(pm__process_t *p) {
   if (pm__child_gone(&p->run->child))
     pm__process_handle(p, PM__GONE);
   else
-    pm__ladder_watch(p);
+    pm__ladder_rest(p);
+}
+
+static void lose_keeper(pm__process_t *p) {
+  pm__process_report_lost(p);
+  pm__ladder_unkept(p);
+}
+
+void pm__process_report_lost(pm__process_t *p) {
+  pm_error_t error;
+  if (p->run->loss_told) return;
+  p->run->loss_told = true;
+  pm__error_set(&error, UV_ECANCELED, "ERR_KEEPER_LOST", "Error",
+                "The keeper (pid %d) of the command was killed, and with it what it kept", p->run->child.keeper);
+  pm__fault_t *fault = pm__fault_new(&error);
+  pm__events_add_fault(p, fault);
+  pm__fault_unref(fault);
 }
 
 static void finish_stop(pm__process_t *p) {

@@ -15,7 +15,8 @@ typedef enum {
   PM__REFUSED,    /* it could not be started; p->fault says why */
   PM__CHILD_EXIT, /* the command has ended, and is a zombie */
   PM__ENDED,      /* it has been reaped, after all its output was read */
-  PM__GONE,       /* so has everything of its group */
+  PM__GONE,       /* so has everything that it started */
+  PM__UNKEPT,     /* its keeper was killed after the command's end: what is left has nobody else to end it */
   PM__STOP,       /* somebody asks for its end, within p->wanted_timeout */
   PM__RESTART,    /* somebody asks for a new start */
   PM__DEADLINE,   /* the timer of the present state */
@@ -52,16 +53,28 @@ void pm__process_forget(pm__process_t *p);
  * the embedder, who has yet to hear how its process ended. */
 void pm__process_limit_ended(pm_manager_t *m);
 
+/* Reports that the keeper was killed, once a run. */
+void pm__process_report_lost(pm__process_t *p);
+
 /* ---- stop.c ---------------------------------------------------------------- */
 
-/* Begins to end the run's group: SIGTERM now, SIGKILL after timeout ms. */
+/* Begins to end what the run has started: the stop signal now (after the end of
+ * stdin and eofTimeout, if the command lives and that is set), SIGKILL timeout ms
+ * later. */
 void pm__ladder_begin(pm__process_t *p, double timeout);
 
 /* A further stop, within timeout ms from now: the deadline only moves forward. */
 void pm__ladder_hurry(pm__process_t *p, double timeout);
 
-/* The command has ended, something of its group has not: look again soon. */
+/* The command has ended, something that it started has not: that is asked to end,
+ * too, and looked for again soon. */
+void pm__ladder_rest(pm__process_t *p);
+
+/* Look again soon. */
 void pm__ladder_watch(pm__process_t *p);
+
+/* SIGKILL now: the keeper is gone, and nobody else would do it. */
+void pm__ladder_unkept(pm__process_t *p);
 
 /* The timer: PM__GONE, or the next step. */
 void pm__ladder_continue(pm__process_t *p);

@@ -6,6 +6,7 @@
 #include "input.h"
 #include "launch_error.h"
 #include "monitor.h"
+#include "options.h"
 #include "output.h"
 #include "private_dir.h"
 #include "process.h"
@@ -45,7 +46,6 @@ static void stop_watching(pm__run_t *run) {
 
 /* For a run that nobody hears of any more. */
 static void take_away(pm__run_t *run) {
-  pm__child_reap(&run->child);
   if (!run->ended_at) run->ended_at = uv_hrtime();
   run->metrics = pm__metrics_close(run->metrics);
   stop_watching(run);
@@ -53,7 +53,11 @@ static void take_away(pm__run_t *run) {
 
 static void queue_exit(pm__run_t *run) {
   pm__process_t *p = run->process;
-  pm_event_t *event = &pm__events_add(p->manager, p, PM_EVENT_EXIT)->event;
+  if (run->child.lost) pm__process_report_lost(p);
+  pm__queued_t *entry = pm__events_add(p->manager, p, PM_EVENT_EXIT);
+  pm_event_t *event = &entry->event;
+  entry->usage = run->child.usage;
+  entry->has_usage = run->child.has_usage;
   p->last_exit = run->child.exit;
   event->pid = run->child.pid;
   event->code = run->child.exit.code;
@@ -81,12 +85,17 @@ bool pm__run_end(pm__process_t *p) {
   return true;
 }
 
+/* A command that is not kept leaves nothing to wait for once it has ended. */
+static bool is_settled(pm__child_t *child) {
+  return child->ended && (!child->keeper || pm__child_gone(child));
+}
+
 static void on_child_exit(pm__child_t *child) {
   pm__run_t *run = child->data;
   pm__process_t *p = run->process;
   pm_manager_t *m = p->manager;
   if (m->closing || p->run != run) {
-    take_away(run);
+    if (is_settled(child)) take_away(run);
     return;
   }
   run->ended_at = uv_hrtime();
@@ -96,10 +105,35 @@ static void on_child_exit(pm__child_t *child) {
   pm__events_deliver(m);
 }
 
+/* Its keeper has ended. In closing, one that was killed is not waited for. */
+static void on_child_settled(pm__child_t *child) {
+  pm__run_t *run = child->data;
+  pm__process_t *p = run->process;
+  pm_manager_t *m = p->manager;
+  if (m->closing || p->run != run) {
+    if (!pm__child_gone(child)) pm__child_kill(child);
+    take_away(run);
+    return;
+  }
+  pm__events_deliver(m);
+  if (m->closing || child->on_close) return;
+  pm__process_handle(p, pm__child_gone(child) ? PM__GONE : PM__UNKEPT);
+  pm__events_deliver(m);
+}
+
+bool pm__run_leaves_rest(const pm__run_t *run) {
+  return run->child.containment == PM_CONTAINMENT_NONE || run->process->options.value[PM_OPT_KILL_TREE] == 0;
+}
+
 void pm__run_release(pm__process_t *p) {
+  bool leaves = pm__run_leaves_rest(p->run);
   stop_watching(p->run);
-  for (int i = 0; i < PM_STREAM_COUNT; i++)
-    pm__output_linger(&p->run->output[i]);
+  for (int i = 0; i < PM_STREAM_COUNT; i++) {
+    if (leaves)
+      pm__output_close(&p->run->output[i]);
+    else
+      pm__output_linger(&p->run->output[i]);
+  }
 }
 
 void pm__run_abandon(pm__run_t *run) {
@@ -107,7 +141,7 @@ void pm__run_abandon(pm__run_t *run) {
   pm__input_abandon(&run->input);
   for (int i = 0; i < PM_STREAM_COUNT; i++)
     pm__output_close(&run->output[i]);
-  if (run->child.ended) take_away(run);
+  if (is_settled(&run->child)) take_away(run);
 }
 
 /* It may have ended all the same, if the loop was held up. */
@@ -138,6 +172,8 @@ static pm__run_t *new_run(pm__process_t *p) {
   if (!run) return NULL;
   run->process = p;
   run->child.data = run;
+  run->child.on_exit = on_child_exit;
+  run->child.on_settled = on_child_settled;
   run->metrics = PM__METRICS_SOURCE_INVALID;
   return run;
 }
@@ -173,16 +209,22 @@ int pm__run_start(pm__process_t *p, pm_error_t *error) {
   pm__run_t *run = new_run(p);
   if (!run) return pm__error_no_memory(error);
 
+  const double *option = p->options.value;
   const pm__spawn_spec_t spec = {
       .argv = p->command.argv,
       .envp = p->command.env->envp,
       .candidates = p->command.candidates,
       .working_dir = p->private_dir ? p->private_dir : p->command.working_dir,
-      .stdin_pipe = (pm_stdin_t)p->options.value[PM_OPT_STDIN] == PM_STDIN_PIPE,
+      .stdin_pipe = (pm_stdin_t)option[PM_OPT_STDIN] == PM_STDIN_PIPE,
+      .containment = pm__spawner_containment(&m->spawner, (pm_containment_t)option[PM_OPT_CONTAINMENT]),
+      .stop_signal = pm__stop_signal(&p->options),
+      .to_command = (pm_stop_to_t)option[PM_OPT_STOP_SIGNAL_TO] == PM_STOP_COMMAND,
+      .leave_rest = option[PM_OPT_KILL_TREE] == 0,
+      .grace = option[PM_OPT_HOST_EXIT_TIMEOUT],
   };
   pm__spawn_failure_t why;
   run->started_at = uv_hrtime();
-  r = pm__spawn(&m->spawner, &spec, &run->child, on_child_exit, &why);
+  r = pm__spawn(&m->spawner, &spec, &run->child, &why);
   if (r != 0) {
     pm__free(run);
     return pm__launch_error(error, &p->command, &spec, &why);

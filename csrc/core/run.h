@@ -18,8 +18,12 @@ double pm__run_uptime(const pm__run_t *run);
  * run meanwhile and may close the manager. */
 bool pm__run_end(pm__process_t *p);
 
-/* Nothing of its group is left: stops watching. Pipes that something outside the
- * group still holds stay open, logged only, and keep no loop alive. */
+/* Whether what is left of it when its command ended by itself is left alone. */
+bool pm__run_leaves_rest(const pm__run_t *run);
+
+/* Nothing that has to be ended is left: stops watching. Pipes that something else
+ * still holds stay open, logged only, and keep no loop alive; those of a run that
+ * leaves its rest alone are closed. */
 void pm__run_release(pm__process_t *p);
 
 /* Closes everything; its process hears of it no more. A command that lives is

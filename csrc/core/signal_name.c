@@ -2,6 +2,9 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
+
+#include "../pm.h"
 
 typedef struct name {
   int signum;
@@ -24,6 +27,12 @@ static const name_t names[] = {
     NAME(SIGPWR),
 #endif
 };
+
+int pm_signal_number(pm_str_t name) {
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    if (strlen(names[i].text) == name.len && memcmp(names[i].text, name.base, name.len) == 0) return names[i].signum;
+  return 0;
+}
 
 const char *pm__signal_name(int signum) {
   if (signum == 0) return NULL;

@@ -1,5 +1,5 @@
 /*
- * The members of process groups.
+ * The members of process groups, and of sessions.
  *
  * To list them means to look at every process of the machine. So a look is kept,
  * answers for all groups, and is not repeated before it has cost a twentieth of
@@ -30,5 +30,8 @@ void pm__group_scan_free(pm__group_scan_t *scan);
 /* Fills at most max pids of living members of pgid and returns how many there
  * are; looks each time. */
 int pm__group_members(int pgid, int *pids, int max);
+
+/* The same of a session. pids may be NULL when max is 0. */
+int pm__session_members(int session, int *pids, int max);
 
 #endif /* PM_PLATFORM_GROUP_H */

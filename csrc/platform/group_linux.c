@@ -28,7 +28,7 @@ static int look_at(int proc, const char *pid, pm__proc_stat_t *stat) {
   int r = n < 0 ? -errno : 0;
   close(fd);
   if (r == 0) r = pm__proc_stat_parse(text, (size_t)n, stat);
-  if (r == 0 && (stat->state == 'Z' || stat->state == 'X')) r = UV_ESRCH;
+  if (r == 0 && !pm__proc_stat_lives(stat)) r = UV_ESRCH;
   return r;
 }
 
@@ -100,20 +100,27 @@ void pm__group_scan_free(pm__group_scan_t *scan) {
 /* ---- the members of one ------------------------------------------------------------ */
 
 typedef struct members {
-  int pgid;
+  bool of_session; /* else of a group */
+  int wanted;
   int *pids;
   int max, count;
 } members_t;
 
 static void add_member(void *arg, const pm__proc_stat_t *stat) {
   members_t *members = arg;
-  if (stat->pgrp != members->pgid) return;
+  if ((members->of_session ? stat->session : stat->pgrp) != members->wanted) return;
   if (members->count < members->max) members->pids[members->count] = stat->pid;
   members->count++;
 }
 
 int pm__group_members(int pgid, int *pids, int max) {
-  members_t members = {.pgid = pgid, .pids = pids, .max = max};
+  members_t members = {.wanted = pgid, .pids = pids, .max = max};
+  look_at_all(add_member, &members);
+  return members.count;
+}
+
+int pm__session_members(int session, int *pids, int max) {
+  members_t members = {.of_session = true, .wanted = session, .pids = pids, .max = max};
   look_at_all(add_member, &members);
   return members.count;
 }

@@ -11,6 +11,7 @@ enum {
   FIELD_SESSION,
   FIELD_UTIME = 14,
   FIELD_STIME,
+  FIELD_THREADS = 20,
   FIELD_START_TIME = 22,
   FIELD_RSS = 24
 };
@@ -100,10 +101,15 @@ int pm__proc_stat_parse(const char *text, size_t len, pm__proc_stat_t *out) {
   if (!to_int(fields[FIELD_SESSION], -1, &stat.session)) return UV_EINVAL;
   if (!to_unsigned(fields[FIELD_UTIME], &stat.utime)) return UV_EINVAL;
   if (!to_unsigned(fields[FIELD_STIME], &stat.stime)) return UV_EINVAL;
+  if (!to_unsigned(fields[FIELD_THREADS], &stat.threads)) return UV_EINVAL;
   if (!to_unsigned(fields[FIELD_START_TIME], &stat.start_time)) return UV_EINVAL;
 
   /* Counters kept per processor can add up to less than nothing for a moment. */
   stat.rss_pages = fields[FIELD_RSS].negative ? 0 : fields[FIELD_RSS].value;
   *out = stat;
   return 0;
+}
+
+bool pm__proc_stat_lives(const pm__proc_stat_t *stat) {
+  return (stat->state != 'Z' && stat->state != 'X') || stat->threads > 1;
 }

@@ -5,6 +5,7 @@
 #ifndef PM_PLATFORM_PROC_STAT_H
 #define PM_PLATFORM_PROC_STAT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,12 +16,18 @@ typedef struct pm__proc_stat {
   int pgrp;
   int session;
   uint64_t utime, stime; /* clock ticks */
-  uint64_t start_time;   /* clock ticks since boot */
-  uint64_t rss_pages;    /* 0 if the kernel says less than 0 */
+  uint64_t threads;
+  uint64_t start_time; /* clock ticks since boot */
+  uint64_t rss_pages;  /* 0 if the kernel says less than 0 */
 } pm__proc_stat_t;
 
 /* The name stands in parentheses and may hold spaces, parentheses and newlines:
  * fields are counted from the last ')'. 0, or UV_EINVAL and *out untouched. */
 int pm__proc_stat_parse(const char *text, size_t len, pm__proc_stat_t *out);
+
+/* Whether anything of it still runs. The state is its first thread's: when that
+ * alone has ended (pthread_exit(3) in main), the process shows as a zombie too, but
+ * with other threads. */
+bool pm__proc_stat_lives(const pm__proc_stat_t *stat);
 
 #endif /* PM_PLATFORM_PROC_STAT_H */

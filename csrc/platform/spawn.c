@@ -3,34 +3,37 @@
 #include "spawn.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <sys/wait.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "../core/alloc.h"
+#include "../core/keeper.h"
 #include "spawn_backend.h"
 
-/* Linux: whatever signal a clone announces its end by (waitpid(2)). */
-#ifdef __WALL
-#define ANY_CLONE __WALL
-#else
-#define ANY_CLONE 0
-#endif
-
-void pm__spawner_init(pm__spawner_t *s, pm__poller_t *poller, uv_loop_t *loop, bool portable) {
-  *s = (pm__spawner_t){.poller = poller, .reserved = {-1, -1, -1}, .placeholder = -1};
+void pm__spawner_init(pm__spawner_t *s, pm__poller_t *poller, uv_loop_t *loop, pm_keeper_t *keeper, bool portable) {
+  *s = (pm__spawner_t){.poller = poller, .program = -1, .placeholder = -1};
+  for (int i = 0; i < PM__RESERVED_COUNT; i++)
+    s->reserved[i] = -1;
   s->backend = &pm__spawn_portable;
   if (!portable) pm__spawner_choose(s);
+  if (s->backend->can_keep) s->keeper = pm__keeper_ref(keeper);
   pm__poller_init(poller, loop, s->backend == &pm__spawn_portable);
 }
 
 void pm__spawner_close(pm__spawner_t *s) {
   pm__spawner_release(s);
   pm__group_scan_free(&s->groups);
+  pm_keeper_unref(s->keeper);
+  s->keeper = NULL;
 }
 
 const char *pm__spawner_backend(const pm__spawner_t *s) {
   return s->backend->name;
+}
+
+pm_containment_t pm__spawner_containment(const pm__spawner_t *s, pm_containment_t wanted) {
+  bool needs_keeper = wanted == PM_CONTAINMENT_TREE || wanted == PM_CONTAINMENT_NESTED;
+  return needs_keeper && !s->keeper ? PM_CONTAINMENT_GROUP : wanted;
 }
 
 int pm__spawn_fail(pm__spawn_failure_t *why, int err, const char *syscall, const char *path) {
@@ -38,73 +41,80 @@ int pm__spawn_fail(pm__spawn_failure_t *why, int err, const char *syscall, const
   return err;
 }
 
-int pm__spawn(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, void (*on_exit)(pm__child_t *),
-              pm__spawn_failure_t *why) {
-  *child = (pm__child_t){.in = -1, .out = -1, .err = -1, .pidfd = -1, .data = child->data};
-  child->on_exit = on_exit;
+static const pm__child_kind_t *kind_of(pm_containment_t containment) {
+  if (containment == PM_CONTAINMENT_GROUP) return &pm__child_of_group;
+  return containment == PM_CONTAINMENT_NONE ? &pm__child_alone : &pm__child_kept;
+}
+
+int pm__spawn(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why) {
+  *child = (pm__child_t){.data = child->data, .on_exit = child->on_exit, .on_settled = child->on_settled};
+  child->in = child->out = child->err = child->pidfd = child->socket = -1;
   child->exit.code = -1;
-  child->backend = s->backend;
+  child->kind = kind_of(spec->containment);
+  child->containment = spec->containment;
+  child->stop_signal = spec->stop_signal;
+  child->to_command = spec->to_command;
   child->spawner = s;
-  child->watch.data = child;
+  child->watch.data = child->control.data = child;
   pm__watch_init(&child->watch, s->poller, -1);
+  pm__watch_init(&child->control, s->poller, -1);
   return s->backend->start(s, spec, child, why);
 }
 
-/* WNOWAIT: it stays as it is. */
-bool pm__child_has_ended(const pm__child_t *child) {
-  siginfo_t info = {0};
-  if (child->ended) return true;
-  return waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child->pid;
-}
-
-/* ECHILD means somebody else reaped it (a host that ignores SIGCHLD, a stray
- * waitpid(-1)): then nobody knows how it ended. 0 means that it lives, or that it
- * is a zombie for its debugger only, as yet. */
-static bool reap(pm__child_t *child) {
-  int status = 0;
-  pid_t r;
-  do {
-    r = waitpid(child->pid, &status, WNOHANG | ANY_CLONE);
-  } while (r < 0 && errno == EINTR);
-  if (r != child->pid) return r != 0;
-  if (WIFEXITED(status)) child->exit.code = WEXITSTATUS(status);
-  if (WIFSIGNALED(status)) child->exit.signum = WTERMSIG(status);
-  return true;
+bool pm__child_has_news(const pm__child_t *child) {
+  return child->kind->has_news(child);
 }
 
 bool pm__child_reap(pm__child_t *child) {
-  if (child->reaped_at) return true;
-  if (!child->reaped && !reap(child)) return false;
-  child->reaped = true;
-  child->reaped_at = uv_hrtime();
-  return true;
+  return child->kind->reap(child);
 }
 
-int pm__child_signal(pm__child_t *child, int signum) {
-  return child->backend->signal_group(child, signum);
+void pm__child_terminate(pm__child_t *child) {
+  child->kind->terminate(child);
 }
 
-/* While a group has a member its number is not given to a new process, so that
- * nobody there is proof. Somebody there may be zombies that their parent has yet
- * to reap; EPERM means somebody of another user. */
+void pm__child_kill(pm__child_t *child) {
+  child->kind->kill(child);
+}
+
+int pm__child_signal(pm__child_t *child, int signum, bool tree) {
+  return child->kind->signal(child, signum, tree);
+}
+
 bool pm__child_gone(pm__child_t *child) {
-  if (!child->reaped_at) return false;
-  if (child->backend->signal_group(child, 0) == UV_ESRCH) return true;
-  return pm__group_is_empty(&child->spawner->groups, child->pid, child->reaped_at);
+  return child->kind->gone(child);
+}
+
+bool pm__child_has_to_be_asked(const pm__child_t *child) {
+  return child->kind->has_to_be_asked(child);
 }
 
 int pm__child_survivors(pm__child_t *child, int *pids, int max) {
-  return pm__group_members(child->pid, pids, max);
+  return child->kind->survivors(child, pids, max);
+}
+
+int pm__child_count(pm__child_t *child) {
+  return child->kind->count(child);
+}
+
+/* A pidfd becomes readable when its process has ended. */
+void pm__child_await_gone(pm__child_t *child, int ms) {
+  struct pollfd fd = {.fd = child->pidfd, .events = POLLIN};
+  if (child->pidfd < 0) return;
+  while (poll(&fd, 1, ms) < 0 && errno == EINTR) {
+  }
 }
 
 void pm__child_ref(pm__child_t *child) {
   if (child->process) uv_ref((uv_handle_t *)child->process);
   pm__watch_ref(&child->watch);
+  pm__watch_ref(&child->control);
 }
 
 void pm__child_unref(pm__child_t *child) {
   if (child->process) uv_unref((uv_handle_t *)child->process);
   pm__watch_unref(&child->watch);
+  pm__watch_unref(&child->control);
 }
 
 static void free_process(uv_handle_t *handle) {
@@ -113,14 +123,18 @@ static void free_process(uv_handle_t *handle) {
 
 static void on_watch_closed(pm__watch_t *watch) {
   pm__child_t *child = watch->data;
-  child->on_close(child);
+  if (--child->closing == 0) child->on_close(child);
 }
 
 void pm__child_close(pm__child_t *child, void (*cb)(pm__child_t *)) {
   child->on_close = cb;
+  child->kind->release(child);
   if (child->process) uv_close((uv_handle_t *)child->process, free_process);
   child->process = NULL;
+  child->closing = 2;
   pm__watch_close(&child->watch, on_watch_closed);
+  pm__watch_close(&child->control, on_watch_closed);
   if (child->pidfd >= 0) close(child->pidfd);
-  child->pidfd = -1;
+  if (child->socket >= 0) close(child->socket);
+  child->pidfd = child->socket = -1;
 }

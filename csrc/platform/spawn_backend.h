@@ -8,7 +8,39 @@ typedef struct pm__spawn_backend {
   const char *name;
   int (*start)(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
   int (*signal_group)(pm__child_t *child, int signum);
+  bool can_keep; /* has the means for a keeper */
 } pm__spawn_backend_t;
+
+/* What can be done with a child, by how it is contained; the functions are those of
+ * spawn.h. */
+typedef struct pm__child_kind {
+  bool (*has_news)(const pm__child_t *child);
+  bool (*reap)(pm__child_t *child);
+  void (*terminate)(pm__child_t *child);
+  void (*kill)(pm__child_t *child);
+  int (*signal)(pm__child_t *child, int signum, bool tree);
+  bool (*gone)(pm__child_t *child);
+  bool (*has_to_be_asked)(const pm__child_t *child);
+  int (*survivors)(pm__child_t *child, int *pids, int max);
+  int (*count)(pm__child_t *child);
+  void (*release)(pm__child_t *child); /* nobody asks any more: takes away what zombie there is */
+} pm__child_kind_t;
+
+extern const pm__child_kind_t pm__child_of_group;
+extern const pm__child_kind_t pm__child_alone;
+extern const pm__child_kind_t pm__child_kept; /* where backends can keep */
+
+/* For children that are the host's own: watches the pidfd, if there is one. */
+int pm__child_watch_end(pm__child_t *child);
+
+/* For kept ones: watches the socket, and with two keepers the outer one. */
+int pm__child_watch_keeper(pm__child_t *child);
+
+/* What group and alone have in common: the command is the host's own child. */
+bool pm__child_own_has_ended(const pm__child_t *child);
+bool pm__child_own_reap(pm__child_t *child);
+int pm__child_own_signal(pm__child_t *child, int signum);
+void pm__child_own_release(pm__child_t *child);
 
 extern const pm__spawn_backend_t pm__spawn_portable;
 

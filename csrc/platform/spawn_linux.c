@@ -3,37 +3,33 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../core/keeper.h"
+#include "../keeper/protocol.h"
+#include "clone_linux.h"
 #include "raw_syscall.h"
 #include "spawn_backend.h"
 #include "spawn_linux_child.h"
+#include "tree.h"
 
-/* Since Linux 5.2; Debian's headers for glibc 2.36 have it, older ones do not. */
-#ifndef CLONE_PIDFD
-#define CLONE_PIDFD 0x00001000
-#endif
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
-#ifndef SYS_pidfd_send_signal
-#define SYS_pidfd_send_signal 424
-#endif
 /* pidfd_send_signal(2), since Linux 6.9. */
 #define SIGNAL_PROCESS_GROUP (1U << 2)
 
-enum { STACK_SIZE = 64 * 1024, GUARD_SIZE = 4096, KERNEL_SIGSET_SIZE = 8 };
+/* One for the host's own child, one for what each keeper clones. */
+enum { STACKS = 1 + PM__MOST_KEEPERS };
 
 static int clone_start(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
 static int clone_signal_group(pm__child_t *child, int signum);
 
-static const pm__spawn_backend_t backend_clone = {"clone", clone_start, clone_signal_group};
+static const pm__spawn_backend_t backend_clone = {"clone", clone_start, clone_signal_group, true};
 
 /* ENOSYS from an old kernel or valgrind, EPERM from a seccomp filter. */
 static bool has_pidfd(void) {
@@ -54,23 +50,32 @@ static void close_fd(int *fd) {
   *fd = -1;
 }
 
+/* ---- what a spawner holds ------------------------------------------------------- */
+
 void pm__spawner_release(pm__spawner_t *s) {
-  if (s->stack) munmap(s->stack, STACK_SIZE);
+  if (s->stack) pm__stacks_unmap(s->stack, STACKS);
   s->stack = NULL;
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < PM__RESERVED_COUNT; i++)
     close_fd(&s->reserved[i]);
+  close_fd(&s->program);
   close_fd(&s->placeholder);
+}
+
+static int reserve(int fd, int *number, pm__spawn_failure_t *why) {
+  *number = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  return *number < 0 ? pm__spawn_fail(why, -errno, "fcntl", NULL) : 0;
 }
 
 /* The lowest numbers that are free, so that the child's table is short. */
 static int reserve_descriptors(pm__spawner_t *s, pm__spawn_failure_t *why) {
+  int count = s->keeper ? PM__RESERVED_COUNT : PM__RESERVED_SOCKET;
+  int r = 0;
   s->placeholder = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (s->placeholder < 0) return pm__spawn_fail(why, -errno, "open", "/dev/null");
-  for (int i = 0; i < 3; i++) {
-    s->reserved[i] = fcntl(s->placeholder, F_DUPFD_CLOEXEC, 3);
-    if (s->reserved[i] < 0) return pm__spawn_fail(why, -errno, "fcntl", NULL);
-  }
-  return 0;
+  for (int i = 0; i < count && r == 0; i++)
+    r = reserve(s->placeholder, &s->reserved[i], why);
+  if (r == 0 && s->keeper) r = reserve(pm__keeper_descriptor(s->keeper), &s->program, why);
+  return r;
 }
 
 static int prepare(pm__spawner_t *s, pm__spawn_failure_t *why) {
@@ -79,53 +84,66 @@ static int prepare(pm__spawner_t *s, pm__spawn_failure_t *why) {
   if (s->stack) return 0;
   r = reserve_descriptors(s, why);
   if (r == 0) {
-    void *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (stack == MAP_FAILED) {
-      r = pm__spawn_fail(why, -errno, "mmap", NULL);
-    } else {
-      s->stack = stack;
-      mprotect(stack, GUARD_SIZE, PROT_NONE);
-    }
+    s->stack = pm__stacks_map(STACKS);
+    if (!s->stack) r = pm__spawn_fail(why, -errno, "mmap", NULL);
   }
   if (r != 0) pm__spawner_release(s);
   return r;
 }
 
 static unsigned highest_reserved(const pm__spawner_t *s) {
-  int highest = 2;
-  for (int i = 0; i < 3; i++)
+  int highest = s->program > 2 ? s->program : 2;
+  for (int i = 0; i < PM__RESERVED_COUNT; i++)
     if (s->reserved[i] > highest) highest = s->reserved[i];
   return (unsigned)highest;
 }
 
-/* Puts fds (the child's ends, or three times the placeholder) at the reserved
- * numbers; dup3 replaces in one step, so no other thread can get the number. */
-static int occupy(const pm__spawner_t *s, const int *fds) {
-  for (int i = 0; i < 3; i++) {
-    int r;
-    do {
-      r = dup3(fds[i], s->reserved[i], O_CLOEXEC);
-    } while (r < 0 && (errno == EINTR || errno == EBUSY));
-    if (r < 0) return -errno;
-  }
-  return 0;
+/* Puts fd (an end of the child's, or the placeholder) at a reserved number; dup3
+ * replaces in one step, so no other thread can get the number. */
+static int occupy(int fd, int number) {
+  int r;
+  do {
+    r = dup3(fd, number, O_CLOEXEC);
+  } while (r < 0 && (errno == EINTR || errno == EBUSY));
+  return r < 0 ? -errno : 0;
 }
 
-/* Every signal is blocked across the clone, those that libc keeps for itself
- * too (hence the raw call): a handler of the host must not run in the child. */
-static int clone_once(pm__spawner_t *s, pm__launch_t *launch, int *pid, int *pidfd) {
-  uint64_t all = ~UINT64_C(0);
-  uint64_t before = 0;
-  int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
-  if (launch->shared_files) flags |= CLONE_FILES;
-  int saved_errno = errno;
-  pm__raw4(SYS_rt_sigprocmask, SIG_SETMASK, (long)(intptr_t)&all, (long)(intptr_t)&before, KERNEL_SIGSET_SIZE);
-  *pid = clone(pm__launch_child, (char *)s->stack + STACK_SIZE, flags, launch, pidfd);
-  int r = *pid < 0 ? -errno : 0;
-  pm__raw4(SYS_rt_sigprocmask, SIG_SETMASK, (long)(intptr_t)&before, 0, KERNEL_SIGSET_SIZE);
-  errno = saved_errno;
+/* ---- the ends of one start ------------------------------------------------------- */
+
+/* socket[0] is the host's, or -1 without a keeper. */
+typedef struct ends {
+  pm__stdio_t io;
+  int socket[2];
+} ends_t;
+
+static int open_ends(ends_t *e, const pm__spawn_spec_t *spec, int keepers, pm__spawn_failure_t *why) {
+  e->socket[0] = e->socket[1] = -1;
+  int r = pm__stdio_open(&e->io, spec->stdin_pipe, why);
+  if (r != 0 || keepers == 0) return r;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, e->socket) == 0) return 0;
+  r = pm__spawn_fail(why, -errno, "socketpair", NULL);
+  pm__stdio_close(&e->io);
   return r;
 }
+
+static int place_ends(const pm__spawner_t *s, const ends_t *e, pm__spawn_failure_t *why) {
+  int r = 0;
+  for (int i = 0; i < 3 && r == 0; i++)
+    r = occupy(e->io.child[i], s->reserved[i]);
+  if (r == 0 && e->socket[1] >= 0) r = occupy(e->socket[1], s->reserved[PM__RESERVED_SOCKET]);
+  return r == 0 ? 0 : pm__spawn_fail(why, r, "dup3", NULL);
+}
+
+/* The child's ends are closed at both of their numbers, or EOF never comes. */
+static void close_child_ends(const pm__spawner_t *s, ends_t *e) {
+  int count = e->socket[1] >= 0 ? PM__RESERVED_COUNT : PM__RESERVED_SOCKET;
+  pm__stdio_close_child_ends(&e->io);
+  close_fd(&e->socket[1]);
+  for (int i = 0; i < count; i++)
+    occupy(s->placeholder, s->reserved[i]);
+}
+
+/* ---- the clone -------------------------------------------------------------------- */
 
 /* A child that failed has exited by the time clone returns (CLONE_VFORK). */
 static void discard(int pid, int *pidfd) {
@@ -134,72 +152,125 @@ static void discard(int pid, int *pidfd) {
   close_fd(pidfd);
 }
 
-static int launch(pm__spawner_t *s, pm__launch_t *l, int *pid, int *pidfd, pm__spawn_failure_t *why) {
+/* Sends signum (0: none) to one that was cloned in there, and waits for its end. Its
+ * parent has gone, so its number may be somebody else's by now; but not a number in
+ * its session. */
+static void await_stray(const pm__launch_t *l, pid_t pid, int signum) {
+  pm__proc_stat_t stat;
+  if (pid == 0) return;
+  struct pollfd fd = {.fd = (int)pm__raw2(SYS_pidfd_open, pid, 0), .events = POLLIN};
+  if (fd.fd < 0) return;
+  if (pm__tree_stat(pid, &stat) == 0 && stat.session == l->keeper[0]) {
+    pm__raw4(SYS_pidfd_send_signal, fd.fd, signum, 0, 0);
+    while (poll(&fd, 1, -1) < 0 && errno == EINTR) {
+    }
+  }
+  close(fd.fd);
+}
+
+/* Somebody killed the first child before it became the keeper. What it had cloned
+ * may still run in our memory, for the few instructions until it dies of that: as
+ * long it must be waited for. An inner keeper that works is told to end its tree. */
+static void end_strays(const pm__launch_t *l, int socket) {
+  const pm__keeper_order_t order = {.kind = PM__KEEPER_KILL};
+  if (l->kept[1]) {
+    send(socket, &order, sizeof(order), MSG_DONTWAIT | MSG_NOSIGNAL);
+    await_stray(l, l->keeper[1], 0);
+    return;
+  }
+  await_stray(l, l->keeper[1], SIGKILL);
+  await_stray(l, l->command, SIGKILL);
+}
+
+static int launch(pm__spawner_t *s, pm__launch_t *l, int socket, int *pid, int *pidfd, pm__spawn_failure_t *why) {
   l->shared_files = !s->no_close_range;
-  int r = clone_once(s, l, pid, pidfd);
+  int flags = CLONE_PIDFD | (l->shared_files ? CLONE_FILES : 0);
+  int r =
+      pm__clone(l->keepers ? pm__launch_keeper : pm__launch_command, pm__stack_top(s->stack, 0), flags, l, pid, pidfd);
   if (r != 0) return pm__spawn_fail(why, r, "clone", NULL);
-  if (l->error == 0) return 0;
+  if (l->error == 0 && (l->kept[0] || l->keepers == 0)) return 0;
   discard(*pid, pidfd);
+  if (l->error == 0) {
+    end_strays(l, socket);
+    return pm__spawn_fail(why, UV_ESRCH, pm__step_name(PM__STEP_KEEPER), NULL);
+  }
   if (l->step == PM__STEP_UNSHARE && !s->no_close_range) {
     /* Nothing has happened yet: once more without sharing the table. */
     s->no_close_range = true;
     l->error = 0;
-    return launch(s, l, pid, pidfd, why);
+    l->keeper[0] = 0;
+    l->parent = getpid();
+    return launch(s, l, socket, pid, pidfd, why);
   }
   return pm__spawn_fail(why, l->error, pm__step_name(l->step), l->path);
 }
 
-static void on_pidfd(pm__watch_t *watch) {
-  pm__child_t *child = watch->data;
-  pm__watch_stop(watch);
-  child->ended = true;
-  child->on_exit(child);
+static int keepers_of(pm_containment_t containment) {
+  if (containment == PM_CONTAINMENT_TREE) return 1;
+  return containment == PM_CONTAINMENT_NESTED ? 2 : 0;
 }
 
-/* From here on the command runs: a failure has to end it again. */
+static pm__launch_t describe(const pm__spawner_t *s, const pm__spawn_spec_t *spec) {
+  int flags = (spec->to_command ? PM__KEEPER_TO_COMMAND : 0) | (spec->leave_rest ? PM__KEEPER_LEAVE_REST : 0);
+  return (pm__launch_t){.argv = spec->argv,
+                        .envp = spec->envp,
+                        .candidates = spec->candidates,
+                        .working_dir = spec->working_dir,
+                        .ends = {s->reserved[0], s->reserved[1], s->reserved[2]},
+                        .keep = highest_reserved(s),
+                        .parent = getpid(),
+                        .outlives_parent = spec->containment == PM_CONTAINMENT_NONE,
+                        .keepers = keepers_of(spec->containment),
+                        .program = s->program,
+                        .socket = s->reserved[PM__RESERVED_SOCKET],
+                        .grace = (unsigned long)spec->grace,
+                        .stop_signal = spec->stop_signal,
+                        .flags = flags,
+                        .stack = {pm__stack_top(s->stack, 1), pm__stack_top(s->stack, 2)}};
+}
+
+/* From here on the command runs: a failure has to end it again. A keeper's socket
+ * is closed by the caller, which ends its tree, too; but here it is waited for. */
 static int watch_child(pm__child_t *child, pm__spawn_failure_t *why) {
-  child->watch.fd = child->pidfd;
-  int r = pm__watch_start(&child->watch, PM__READABLE, on_pidfd);
+  int r = child->keeper ? pm__child_watch_keeper(child) : pm__child_watch_end(child);
   if (r == 0) return 0;
-  kill(-child->pid, SIGKILL);
-  discard(child->pid, &child->pidfd);
+  pm__watch_stop(&child->control);
+  pm__child_kill(child);
+  discard(child->keeper ? child->keeper : child->pid, &child->pidfd);
   return pm__spawn_fail(why, r, "epoll_ctl", NULL);
 }
 
+static int start_child(pm__spawner_t *s, const pm__spawn_spec_t *spec, int socket, pm__child_t *child,
+                       pm__spawn_failure_t *why) {
+  int pid;
+  pm__launch_t l = describe(s, spec);
+  int r = launch(s, &l, socket, &pid, &child->pidfd, why);
+  if (r != 0) return r;
+  child->pid = l.keepers ? l.command : pid;
+  child->keeper = l.keepers ? pid : 0;
+  child->inner_keeper = l.keeper[1];
+  child->socket = socket;
+  r = watch_child(child, why);
+  if (r != 0) child->socket = -1;
+  return r;
+}
+
 static int clone_start(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why) {
+  ends_t ends;
   int r = prepare(s, why);
+  if (r == 0) r = open_ends(&ends, spec, keepers_of(spec->containment), why);
   if (r != 0) return r;
-  pm__stdio_t io;
-  r = pm__stdio_open(&io, spec->stdin_pipe, why);
-  if (r != 0) return r;
-
-  pm__launch_t l = {.argv = spec->argv,
-                    .envp = spec->envp,
-                    .candidates = spec->candidates,
-                    .working_dir = spec->working_dir,
-                    .ends = {s->reserved[0], s->reserved[1], s->reserved[2]},
-                    .keep = highest_reserved(s),
-                    .host = getpid()};
-  r = occupy(s, io.child);
+  r = place_ends(s, &ends, why);
+  if (r == 0) r = start_child(s, spec, ends.socket[0], child, why);
+  close_child_ends(s, &ends);
   if (r != 0) {
-    pm__spawn_fail(why, r, "dup3", NULL);
-    goto close_stdio;
-  }
-  r = launch(s, &l, &child->pid, &child->pidfd, why);
-  if (r == 0) r = watch_child(child, why);
-
-close_stdio:
-  /* The child's ends are closed at both of their numbers, or EOF never comes. */
-  pm__stdio_close_child_ends(&io);
-  const int placeholders[3] = {s->placeholder, s->placeholder, s->placeholder};
-  occupy(s, placeholders);
-  if (r != 0) {
-    pm__stdio_close(&io);
+    pm__stdio_close(&ends.io);
+    close_fd(&ends.socket[0]);
     return r;
   }
-  child->in = io.host[0];
-  child->out = io.host[1];
-  child->err = io.host[2];
+  child->in = ends.io.host[0];
+  child->out = ends.io.host[1];
+  child->err = ends.io.host[2];
   return 0;
 }
 

@@ -1,0 +1,59 @@
+#include "keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "../platform/keeper_probe.h"
+#include "alloc.h"
+#include "error.h"
+
+struct pm_keeper {
+  unsigned refs;
+  int fd;
+};
+
+static int unavailable(pm_error_t *error, const char *path, int err, const char *syscall, const char *what) {
+  pm__error_set(error, err, NULL, "Error", "%s", "");
+  const char *name = error->code;
+  pm__error_set(error, err, "ERR_KEEPER_UNAVAILABLE", "Error",
+                "Processes are contained by their process group only, not as a tree: %s (%s, %s)", what, name, syscall);
+  error->syscall = syscall;
+  snprintf(error->path, sizeof(error->path), "%s", path);
+  return err;
+}
+
+int pm_keeper_open(const char *path, pm_keeper_t **out, pm_error_t *error) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return unavailable(error, path, -errno, "open", "the keeper's program cannot be opened");
+  pm__keeper_failure_t why;
+  int r = pm__keeper_try(fd, &why);
+  if (r != 0) {
+    close(fd);
+    return unavailable(error, path, r, why.syscall, why.what);
+  }
+  pm_keeper_t *keeper = pm__malloc(sizeof(*keeper));
+  if (!keeper) {
+    close(fd);
+    return pm__error_no_memory(error);
+  }
+  *keeper = (pm_keeper_t){.refs = 1, .fd = fd};
+  *out = keeper;
+  return 0;
+}
+
+pm_keeper_t *pm__keeper_ref(pm_keeper_t *keeper) {
+  if (keeper) keeper->refs++;
+  return keeper;
+}
+
+int pm__keeper_descriptor(const pm_keeper_t *keeper) {
+  return keeper->fd;
+}
+
+void pm_keeper_unref(pm_keeper_t *keeper) {
+  if (!keeper || --keeper->refs > 0) return;
+  close(keeper->fd);
+  pm__free(keeper);
+}

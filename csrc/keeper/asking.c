@@ -1,0 +1,94 @@
+/*
+ * The signal that asks a tree to end goes to each process once: many treat a
+ * second one as "at once". So those that had it are remembered, by pid and start
+ * time.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stddef.h>
+
+#include "../platform/raw_syscall.h"
+#include "../platform/tree.h"
+#include "keeper.h"
+
+/* Trees beyond that are told as their members end and make room in the list;
+ * SIGKILL reaches them all anyhow. */
+enum { MOST_PROCESSES = 4096, MOST_TOLD = 8192 };
+
+/* How often it is tried to tell whether one that gets a signal is of the tree. */
+enum { MOST_TRIES = 3 };
+
+static int found[MOST_PROCESSES];
+
+/* An open hash: neighbours in pid are neighbours here, so that a small tree
+ * touches one page. */
+static struct {
+  int pid; /* 0: free */
+  uint32_t start_time;
+} told[MOST_TOLD];
+
+/* Where it stands, or would stand: MOST_TOLD when there is no room. */
+static size_t place_of(const pm__proc_stat_t *stat) {
+  for (size_t i = 0, at = (size_t)stat->pid % MOST_TOLD; i < MOST_TOLD; i++, at = (at + 1) % MOST_TOLD)
+    if (told[at].pid == 0 || (told[at].pid == stat->pid && told[at].start_time == (uint32_t)stat->start_time))
+      return at;
+  return MOST_TOLD;
+}
+
+/* Whether it has had the signal. When there is no room, it is taken to have had it. */
+static bool was_told(const pm__proc_stat_t *stat) {
+  size_t at = place_of(stat);
+  return at == MOST_TOLD || told[at].pid != 0;
+}
+
+static void note_told(const pm__proc_stat_t *stat) {
+  size_t at = place_of(stat);
+  told[at].pid = stat->pid;
+  told[at].start_time = (uint32_t)stat->start_time;
+}
+
+/* A child of ours is its pid until we reap it. A deeper one could be reaped by
+ * its parent, and its pid be given anew, at any moment: so a pidfd holds on to it
+ * before it is looked at once more. False when it could not be told whether it is
+ * one of ours: its parent may have ended between two looks, as those that were just
+ * asked do. */
+static bool send(const pm__keeper_t *k, const pm__proc_stat_t *stat, int signum, bool wake) {
+  pm__proc_stat_t again;
+  if (stat->ppid == k->self) {
+    pm__raw2(SYS_kill, stat->pid, signum);
+    if (wake) pm__raw2(SYS_kill, stat->pid, SIGCONT);
+    return true;
+  }
+  long fd = pm__raw2(SYS_pidfd_open, stat->pid, 0);
+  if (fd < 0) return false;
+  bool ours = pm__tree_stat(stat->pid, &again) == 0 && again.start_time == stat->start_time &&
+              pm__tree_contains(k->self, &again);
+  if (ours) {
+    pm__raw4(SYS_pidfd_send_signal, fd, signum, 0, 0);
+    if (wake) pm__raw4(SYS_pidfd_send_signal, fd, SIGCONT, 0, 0);
+  }
+  pm__raw1(SYS_close, fd);
+  return ours;
+}
+
+int pm__keeper_ask(const pm__keeper_t *k, bool all) {
+  int asked = 0;
+  int count = all ? pm__tree_list(k->self, found, MOST_PROCESSES) : 1;
+  if (!all) found[0] = k->command;
+  for (int i = 0; i < count; i++) {
+    pm__proc_stat_t stat;
+    if (pm__tree_stat(found[i], &stat) != 0 || was_told(&stat)) continue;
+    if (send(k, &stat, k->signum, true)) note_told(&stat);
+    asked++;
+  }
+  return asked;
+}
+
+void pm__keeper_signal_all(const pm__keeper_t *k, int signum) {
+  int count = pm__tree_list(k->self, found, MOST_PROCESSES);
+  for (int i = 0; i < count; i++) {
+    pm__proc_stat_t stat;
+    for (int tries = 0; tries < MOST_TRIES; tries++)
+      if (pm__tree_stat(found[i], &stat) != 0 || send(k, &stat, signum, false)) break;
+  }
+}

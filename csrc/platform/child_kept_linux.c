@@ -1,0 +1,251 @@
+/*
+ * A command with a keeper: the keeper is the host's own child, the command the
+ * keeper's. Reports come, and orders go, by a socket, whose end is the end of the
+ * (inner) keeper.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../keeper/protocol.h"
+#include "raw_syscall.h"
+#include "spawn_backend.h"
+#include "tree.h"
+
+enum { MOST_LISTED = 4096 };
+
+/* ---- what the keeper tells ------------------------------------------------------- */
+
+static void stop_listening(pm__child_t *child) {
+  pm__watch_stop(&child->control);
+  if (child->socket >= 0) close(child->socket);
+  child->socket = -1;
+}
+
+static void take_report(pm__child_t *child, const pm__keeper_report_t *report) {
+  child->reported = true;
+  child->left = report->left;
+  if (WIFEXITED(report->status)) child->exit.code = WEXITSTATUS(report->status);
+  if (WIFSIGNALED(report->status)) child->exit.signum = WTERMSIG(report->status);
+  child->usage = (pm_usage_t){report->user, report->system, report->max_rss};
+  child->has_usage = true;
+}
+
+/* Once: the command has ended, or with its keeper lost is about to. */
+static void announce_exit(pm__child_t *child) {
+  if (child->ended) return;
+  child->ended = true;
+  child->on_exit(child);
+}
+
+/* Looks whether it has ended, and how: one that was killed has left its work
+ * undone. It stays a zombie as yet, so that its pid, the number of the session, is
+ * given to nobody else. ECHILD: somebody else has reaped it (a host that ignores
+ * SIGCHLD); if something was left, that has to be looked for. */
+static void look_at_keeper(pm__child_t *child) {
+  siginfo_t info = {0};
+  if (child->keeper_ended) return;
+  int r = waitid(P_PID, (id_t)child->keeper, &info, WEXITED | WNOHANG | WNOWAIT);
+  child->keeper_ended = r == 0 ? info.si_pid == child->keeper : errno == ECHILD;
+  if (!child->keeper_ended) return;
+  bool clean = r == 0 ? info.si_code == CLD_EXITED : child->reported && !child->left;
+  if (!clean) child->lost = true;
+}
+
+/* Socket and outer keeper, in either order. Listeners of on_exit may close it. */
+static void settle(pm__child_t *child) {
+  if (child->socket >= 0 || !child->keeper_ended) return;
+  announce_exit(child);
+  if (!child->on_close) child->on_settled(child);
+}
+
+/* Nothing will be heard of its end: it has to be asked for. */
+static void give_up_watching(pm__child_t *child) {
+  child->unwatched = true;
+  if (child->socket < 0) announce_exit(child);
+}
+
+static void on_keeper_end(pm__watch_t *watch) {
+  pm__child_t *child = watch->data;
+  pm__watch_stop(watch);
+  look_at_keeper(child);
+  /* If not, a debugger has it yet (ptrace(2)). */
+  if (child->keeper_ended)
+    settle(child);
+  else
+    give_up_watching(child);
+}
+
+/* The usual keeper is a zombie already, a few instructions after its socket
+ * closed. */
+static void await_keeper(pm__child_t *child) {
+  look_at_keeper(child);
+  if (child->keeper_ended) {
+    pm__watch_stop(&child->watch);
+    settle(child);
+  } else if (!child->watch.active && pm__watch_start(&child->watch, PM__READABLE, on_keeper_end) != 0) {
+    give_up_watching(child);
+  }
+}
+
+static void on_control(pm__watch_t *watch) {
+  pm__child_t *child = watch->data;
+  pm__keeper_report_t report;
+  ssize_t n = recv(child->socket, &report, sizeof(report), MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (n == (ssize_t)sizeof(report)) {
+    take_report(child, &report);
+    if (report.left) {
+      announce_exit(child);
+      return;
+    }
+  } else if (!child->reported) {
+    child->lost = true;
+  }
+  stop_listening(child);
+  await_keeper(child);
+}
+
+int pm__child_watch_keeper(pm__child_t *child) {
+  child->control.fd = child->socket;
+  child->watch.fd = child->pidfd;
+  int r = pm__watch_start(&child->control, PM__READABLE, on_control);
+  if (r == 0 && child->inner_keeper) r = pm__watch_start(&child->watch, PM__READABLE, on_keeper_end);
+  return r;
+}
+
+/* ---- what the keeper is told ------------------------------------------------------ */
+
+static int order(pm__child_t *child, pm__keeper_order_kind_t kind, int signum, bool tree) {
+  const pm__keeper_order_t order = {.kind = kind, .signum = signum, .tree = tree};
+  if (child->socket < 0) return UV_ESRCH;
+  if (send(child->socket, &order, sizeof(order), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(order)) return 0;
+  return errno == EAGAIN ? UV_EAGAIN : UV_ESRCH;
+}
+
+/* To one that is no child of the host's: its number may have been given anew, but
+ * not in that session. */
+static void signal_member(const pm__child_t *child, int pid, int signum) {
+  pm__proc_stat_t stat;
+  long fd = pm__raw2(SYS_pidfd_open, pid, 0);
+  if (fd < 0) return;
+  if (pm__tree_stat(pid, &stat) == 0 && stat.session == child->keeper)
+    pm__raw4(SYS_pidfd_send_signal, fd, signum, 0, 0);
+  close((int)fd);
+}
+
+/* Without its keeper what stayed in its session can still be found. Returns how
+ * many that were. */
+static int kill_session(pm__child_t *child) {
+  int pids[MOST_LISTED];
+  int count = pm__session_members(child->keeper, pids, MOST_LISTED);
+  for (int i = 0; i < count && i < MOST_LISTED; i++)
+    signal_member(child, pids[i], SIGKILL);
+  return count;
+}
+
+static bool has_no_keeper(const pm__child_t *child) {
+  return child->socket < 0 && child->keeper_ended;
+}
+
+static void kept_terminate(pm__child_t *child) {
+  if (has_no_keeper(child))
+    kill_session(child);
+  else
+    order(child, PM__KEEPER_TERMINATE, 0, true);
+}
+
+/* One that somebody has stopped (SIGSTOP cannot be blocked) must go on to do it. */
+static void kept_kill(pm__child_t *child) {
+  if (has_no_keeper(child)) {
+    kill_session(child);
+    return;
+  }
+  order(child, PM__KEEPER_KILL, 0, true);
+  if (!child->keeper_ended) pm__raw4(SYS_pidfd_send_signal, child->pidfd, SIGCONT, 0, 0);
+  if (child->inner_keeper) signal_member(child, child->inner_keeper, SIGCONT);
+}
+
+static int kept_signal(pm__child_t *child, int signum, bool tree) {
+  if (child->ended && !tree) return UV_ESRCH;
+  return order(child, PM__KEEPER_SIGNAL, signum, tree);
+}
+
+/* ---- what is left ------------------------------------------------------------------ */
+
+static bool kept_has_news(const pm__child_t *child) {
+  struct pollfd fds[] = {{.fd = child->socket, .events = POLLIN},
+                         {.fd = child->keeper_ended ? -1 : child->pidfd, .events = POLLIN}};
+  if (child->reaped || child->unwatched) return false;
+  return poll(fds, 2, 0) > 0;
+}
+
+/* The keeper has reaped the command. */
+static bool kept_reap(pm__child_t *child) {
+  (void)child;
+  return true;
+}
+
+static void reap_keeper(pm__child_t *child) {
+  if (child->reaped) return;
+  while (waitpid(child->keeper, NULL, WNOHANG | __WALL) < 0 && errno == EINTR) {
+  }
+  child->reaped = true;
+}
+
+/* A keeper ends when nothing is left. One that was killed has left its session,
+ * whose number is safe as long as the keeper is a zombie. */
+static bool kept_gone(pm__child_t *child) {
+  if (child->reaped) return true;
+  if (child->socket >= 0) return false;
+  look_at_keeper(child);
+  if (!child->keeper_ended) return false;
+  if (child->lost && kill_session(child) > 0) return false;
+  reap_keeper(child);
+  return true;
+}
+
+static bool kept_has_to_be_asked(const pm__child_t *child) {
+  return child->lost || child->unwatched;
+}
+
+static int kept_survivors(pm__child_t *child, int *pids, int max) {
+  int found[MOST_LISTED];
+  if (child->reaped) return 0;
+  if (has_no_keeper(child)) return pm__session_members(child->keeper, pids, max);
+  int count = 0;
+  int listed = pm__tree_list(child->keeper, found, MOST_LISTED);
+  for (int i = 0; i < listed; i++) {
+    pm__proc_stat_t stat;
+    if (found[i] == child->inner_keeper || pm__tree_stat(found[i], &stat) != 0) continue;
+    if (count < max) pids[count] = found[i];
+    count++;
+  }
+  return count;
+}
+
+static int kept_count(pm__child_t *child) {
+  return kept_survivors(child, NULL, 0);
+}
+
+static void kept_release(pm__child_t *child) {
+  look_at_keeper(child);
+  if (child->keeper_ended) reap_keeper(child);
+}
+
+const pm__child_kind_t pm__child_kept = {
+    .has_news = kept_has_news,
+    .reap = kept_reap,
+    .terminate = kept_terminate,
+    .kill = kept_kill,
+    .signal = kept_signal,
+    .gone = kept_gone,
+    .has_to_be_asked = kept_has_to_be_asked,
+    .survivors = kept_survivors,
+    .count = kept_count,
+    .release = kept_release,
+};

@@ -1,0 +1,42 @@
+#define _GNU_SOURCE
+#include "clone_linux.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+#include "raw_syscall.h"
+
+enum { KERNEL_SIGSET_SIZE = 8 };
+
+void *pm__stacks_map(int count) {
+  size_t size = (size_t)count * PM__STACK_SIZE;
+  char *stacks = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stacks == MAP_FAILED) return NULL;
+  for (int i = 0; i < count; i++)
+    mprotect(stacks + (size_t)i * PM__STACK_SIZE, PM__STACK_GUARD, PROT_NONE);
+  return stacks;
+}
+
+void pm__stacks_unmap(void *stacks, int count) {
+  munmap(stacks, (size_t)count * PM__STACK_SIZE);
+}
+
+char *pm__stack_top(void *stacks, int i) {
+  return (char *)stacks + (size_t)(i + 1) * PM__STACK_SIZE;
+}
+
+/* By raw calls: libc leaves out the signals that it keeps for itself. */
+int pm__clone(int (*child)(void *), char *stack, int flags, void *arg, pid_t *pid, int *pidfd) {
+  uint64_t all = ~UINT64_C(0);
+  uint64_t before = 0;
+  int saved_errno = errno;
+  pm__raw4(SYS_rt_sigprocmask, SIG_SETMASK, PM__RAW_POINTER(&all), PM__RAW_POINTER(&before), KERNEL_SIGSET_SIZE);
+  *pid = clone(child, stack, CLONE_VM | CLONE_VFORK | SIGCHLD | flags, arg, pidfd);
+  int r = *pid < 0 ? -errno : 0;
+  pm__raw4(SYS_rt_sigprocmask, SIG_SETMASK, PM__RAW_POINTER(&before), 0, KERNEL_SIGSET_SIZE);
+  errno = saved_errno;
+  return r;
+}
