@@ -2,22 +2,31 @@
 
 // Checks what npm would publish: the files it has to hold, and none it must not.
 
-const { execFileSync } = require('node:child_process')
 const path = require('node:path')
+const { pack, root } = require('./support/npm')
 
-const root = path.join(__dirname, '..')
+const prebuilds = `prebuilds/${process.platform}-${process.arch}`
 const needed = [
-  'package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'binding.gyp', 'csrc/pm.h', 'csrc/binding.cc',
+  'package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'binding.gyp', 'scripts/keeper-linkage.js',
+  'csrc/pm.h', 'csrc/binding.cc', 'csrc/keeper/main.c',
+  `${prebuilds}/mcp-process-manager.glibc.node`, `${prebuilds}/mcp-process-keeper`,
   'lib/process-manager.js', 'lib/process-manager.mjs', 'lib/process-manager.d.ts', 'lib/process-manager.d.mts',
   'lib/process-metrics.js', 'lib/process-metrics.mjs', 'lib/process-metrics.d.ts', 'lib/process-metrics.d.mts'
 ]
-const allowed = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|binding\.gyp|csrc\/.+\.(c|cc|h)|lib\/[^/]+\.(js|mjs|d\.ts|d\.mts))$/
+const allowed = [
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|binding\.gyp|scripts\/keeper-linkage\.js)$/,
+  /^csrc\/.+\.(c|cc|h)$/,
+  /^lib\/[^/]+\.(js|mjs|d\.ts|d\.mts)$/,
+  /^prebuilds\/[a-z0-9]+-[a-z0-9]+\/(mcp-process-manager\.glibc\.node|mcp-process-keeper)$/
+]
+const isExecutable = ({ mode }) => (mode & 0o111) === 0o111
 
-const [tarball] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root, encoding: 'utf8' }))
+const tarball = pack('--dry-run')
 const files = tarball.files.map(file => file.path)
 const problems = [
   ...needed.filter(file => !files.includes(file)).map(file => `missing: ${file}`),
-  ...files.filter(file => !allowed.test(file)).map(file => `does not belong: ${file}`)
+  ...files.filter(file => !allowed.some(pattern => pattern.test(file))).map(file => `does not belong: ${file}`),
+  ...tarball.files.filter(file => file.path.endsWith('/mcp-process-keeper') && !isExecutable(file)).map(file => `not executable: ${file.path}`)
 ]
 
 // Every path that package.json promises exists.

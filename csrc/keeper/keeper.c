@@ -79,6 +79,14 @@ static void lose_parent(pm__keeper_t *k) {
   end_tree(k);
 }
 
+/* A pidfd may be refused for want of descriptors in the whole system: then the
+ * parent is asked for again and again, and tried to be watched. */
+static void look_at_parent(pm__keeper_t *k) {
+  if (k->parent_gone || k->parent_fd >= 0) return;
+  k->parent_fd = open_parent(k);
+  if (k->parent_fd < 0 && pm__raw1(SYS_getppid, 0) != k->parent) lose_parent(k);
+}
+
 /* ---- the command and the others ------------------------------------------------- */
 
 static void note_end(pm__keeper_t *k, int status, const struct rusage *usage) {
@@ -122,7 +130,8 @@ static void act(pm__keeper_t *k) {
   if (k->phase == PM__KEEPER_KILLS) {
     /* Every death hands over its children: then there is somebody to kill at once. */
     progress = k->reaped;
-    pm__tree_kill_children();
+    /* Without /proc there is still the one that is known by its pid. */
+    if (pm__tree_kill_children() < 0 && !k->command_ended) pm__raw2(SYS_kill, k->command, SIGKILL);
   }
   if (progress)
     k->interval = FIRST_LOOK;
@@ -174,8 +183,9 @@ static void read_signals(pm__keeper_t *k) {
 
 /* How long may be waited; NULL: until something happens. */
 static struct timespec *wait_time(const pm__keeper_t *k, struct timespec *t) {
-  if (k->phase == PM__KEEPER_WATCHES) return NULL;
-  long ms = k->interval;
+  bool unwatched = k->parent_fd < 0 && !k->parent_gone;
+  if (k->phase == PM__KEEPER_WATCHES && !unwatched) return NULL;
+  long ms = k->phase == PM__KEEPER_WATCHES ? LAST_LOOK : k->interval;
   if (k->phase == PM__KEEPER_ASKS && k->deadline != 0) {
     long left = k->deadline - now_ms();
     if (left < ms) ms = left > 0 ? left : 0;
@@ -199,12 +209,12 @@ static void wait_for_news(pm__keeper_t *k) {
 void pm__keeper_run(pm__keeper_t *k) {
   k->socket_fd = has(k, PM__KEEPER_GUARD) ? -1 : PM__KEEPER_SOCKET;
   k->signal_fd = open_signals();
-  k->parent_fd = open_parent(k);
-  if (k->parent_fd < 0) lose_parent(k);
+  k->parent_fd = -1;
   /* The probe has seen that it can be had; without it there would be no way to
    * hear of an end. */
   if (k->signal_fd < 0) enter(k, PM__KEEPER_KILLS);
   for (;;) {
+    look_at_parent(k);
     bool left = reap(k);
     bool leaves = k->command_ended && has(k, PM__KEEPER_LEAVE_REST) && k->phase == PM__KEEPER_WATCHES;
     tell_host(k, left && !leaves);

@@ -23,13 +23,16 @@ PM__RAW static void reap(pid_t pid) {
 }
 
 /* The keeper cannot be had although what it is to keep runs already: all of that
- * is ended, so that the host may say that nothing was started. */
-PM__RAW static void end_all(void) {
+ * is ended, so that the host may say that nothing was started. Should /proc have
+ * gone, at least the child that is known by its pid. */
+PM__RAW static void end_all(pid_t child) {
+  long listed;
   long pid;
   do {
-    pm__tree_kill_children();
-    pid = pm__raw4(SYS_wait4, -1, 0, __WALL, 0);
-  } while (pid > 0 || pid == -EINTR);
+    listed = pm__tree_kill_children();
+    if (listed < 0) pm__raw2(SYS_kill, child, SIGKILL);
+    pid = pm__raw4(SYS_wait4, listed < 0 ? child : -1, 0, __WALL, 0);
+  } while (pid == -EINTR || (pid > 0 && listed >= 0));
 }
 
 PM__RAW static long write_arguments(pm__launch_t *l, int level, char **argv) {
@@ -106,12 +109,12 @@ PM__RAW static void keep(pm__launch_t *l, int level) {
   if (!innermost && !l->kept[level + 1]) {
     /* Somebody killed it; the command may run in our memory yet, and is ours now. */
     pm__launch_fail(l, PM__STEP_KEEPER, -ESRCH, 0);
-    end_all();
+    end_all(pid);
     return;
   }
   pm__launch_fault(PM__FAULT_BETWEEN_EXECS);
   become_keeper(l, level, parent);
-  end_all();
+  end_all(pid);
 }
 
 PM__RAW int pm__launch_keeper(void *launch) {
