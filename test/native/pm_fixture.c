@@ -138,9 +138,12 @@ void host_init(host_t *h) {
 
 void host_open(host_t *h) {
   const pm_callbacks_t callbacks = {record_event, record_output, record_lines, record_active};
-  const pm_manager_config_t config = {.options = h->options, .portable = wants_portable()};
+  pm_keeper_t *keeper = h->keeper || h->keeperless ? h->keeper : open_keeper();
+  const pm_manager_config_t config = {
+      .options = h->options, .portable = wants_portable(), .keeper = keeper, .keeperless = h->keeperless};
   assert_int_equal(uv_loop_init(&h->loop), 0);
   assert_int_equal(pm_manager_new(&h->loop, &config, &callbacks, h, &h->m), 0);
+  pm_keeper_unref(keeper);
   pm_manager_listen(h->m, PM_LISTEN_STDOUT | PM_LISTEN_STDERR | PM_LISTEN_LINES);
 }
 
@@ -239,6 +242,11 @@ pm_status_t host_status(host_t *h, const char *id) {
   pm_status_t status;
   assert_int_equal(pm_process_status(h->m, str(id), &status), 0);
   return status;
+}
+
+bool is_kept(host_t *h, const char *id) {
+  const char *containment = host_status(h, id).containment;
+  return strcmp(containment, "tree") == 0 || strcmp(containment, "nested") == 0;
 }
 
 static void append_line(void *arg, pm_str_t line) {

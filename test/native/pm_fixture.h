@@ -66,6 +66,12 @@ struct host {
   void *arg;
 
   int descriptors; /* before anything was opened */
+
+  /* May be set before host_open: there is no keeper, for this reason. */
+  const pm_error_t *keeperless;
+
+  /* May be set before host_open, which takes the reference over: another one. */
+  pm_keeper_t *keeper;
 };
 
 /* ---- the host's own life ----------------------------------------------------- */
@@ -125,6 +131,9 @@ pm_status_t host_status(host_t *h, const char *id);
     assert_string_equal(now_.status, (status_));                                                                       \
     assert_string_equal(now_.state, (state_));                                                                         \
   } while (0)
+
+/* Whether it has a keeper: what it starts is ended with it, however it hides. */
+bool is_kept(host_t *h, const char *id);
 
 /* The log lines of a stream, each followed by "\n"; to be freed. */
 char *host_log(host_t *h, const char *id, pm_stream_t stream);

@@ -6,13 +6,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "platform/spawn_backend.h"
+
 static char *const no_env[] = {NULL};
 
 void stage_open(stage_t *s) {
   memset(s, 0, sizeof(*s));
   signal(SIGPIPE, SIG_IGN);
   if (uv_loop_init(&s->loop) != 0) return;
-  pm__spawner_init(&s->spawner, &s->poller, &s->loop, wants_portable());
+  pm_keeper_t *keeper = open_keeper();
+  pm__spawner_init(&s->spawner, &s->poller, &s->loop, keeper, wants_portable());
+  pm_keeper_unref(keeper);
+  s->spec.containment = pm__spawner_containment(&s->spawner, PM_CONTAINMENT_TREE);
+  s->spec.stop_signal = SIGTERM;
+  s->spec.grace = 500;
   s->spec.envp = no_env;
   s->spec.stdin_pipe = true;
 }
@@ -36,8 +43,20 @@ bool stage_is_clone(const stage_t *s) {
   return strcmp(pm__spawner_backend(&s->spawner), "clone") == 0;
 }
 
+bool stage_is_kept(const stage_t *s) {
+  return s->spec.containment == PM_CONTAINMENT_TREE || s->spec.containment == PM_CONTAINMENT_NESTED;
+}
+
+void stage_release(stage_t *s) {
+  pm__spawner_release(&s->spawner);
+}
+
 static void on_exit_seen(pm__child_t *child) {
   ((stage_t *)child->data)->ended = true;
+}
+
+static void on_settled_seen(pm__child_t *child) {
+  ((stage_t *)child->data)->settled = true;
 }
 
 int stage_start_argv(stage_t *s, const char *const *argv) {
@@ -45,10 +64,12 @@ int stage_start_argv(stage_t *s, const char *const *argv) {
   pm__spawn_spec_t spec = s->spec;
   spec.argv = (char *const *)argv;
   if (!spec.candidates) spec.candidates = candidates;
-  s->ended = s->closed = false;
+  s->ended = s->settled = s->closed = false;
   s->child.data = s;
   s->output[0] = '\0';
-  return pm__spawn(&s->spawner, &spec, &s->child, on_exit_seen, &s->why);
+  s->child.on_exit = on_exit_seen;
+  s->child.on_settled = on_settled_seen;
+  return pm__spawn(&s->spawner, &spec, &s->child, &s->why);
 }
 
 static void on_child_closed(pm__child_t *child) {
@@ -64,6 +85,9 @@ void stage_finish(stage_t *s) {
     len += (size_t)n;
   s->output[len] = '\0';
   pm__child_reap(&s->child);
+  while (s->child.keeper && !s->settled && uv_run(&s->loop, UV_RUN_ONCE)) {
+  }
+  pm__child_gone(&s->child);
   pm__child_close(&s->child, on_child_closed);
   if (s->child.in >= 0) close(s->child.in);
   close(s->child.out);

@@ -15,7 +15,7 @@ typedef struct stage {
   pm__spawn_spec_t spec; /* what run starts from: environment, directory, stdin */
   pm__child_t child;
   pm__spawn_failure_t why;
-  bool ended, closed;
+  bool ended, settled, closed;
   char output[32 * 1024]; /* of the last run, terminated */
 } stage_t;
 
@@ -25,6 +25,13 @@ void stage_open(stage_t *s);
 bool stage_close(stage_t *s);
 
 bool stage_is_clone(const stage_t *s);
+
+/* Whether what is started now has a keeper. */
+bool stage_is_kept(const stage_t *s);
+
+/* Gives back what the spawner holds between starts, so that the next one opens it
+ * anew. */
+void stage_release(stage_t *s);
 
 /* Starts file with arguments up to NULL; as pm__spawn. */
 #define stage_start(s, ...) stage_start_argv((s), (const char *const[]){__VA_ARGS__, NULL})

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "platform/spawn_backend.h"
+
 enum { WATCHDOG_MS = 60 * 1000 };
 
 /* Threads of one test program share the count: managers may run in several. */
@@ -147,4 +149,25 @@ void assert_loop_closes_at(uv_loop_t *loop, const char *file, int line) {
 bool wants_portable(void) {
   const char *wanted = getenv("MCP_PROCESS_MANAGER_SPAWN");
   return wanted && strcmp(wanted, "portable") == 0;
+}
+
+/* Not under valgrind: it knows the system calls no more than the backend's. */
+static bool can_keep(void) {
+  pm__spawner_t spawner = {.backend = &pm__spawn_portable};
+  pm__spawner_choose(&spawner);
+  return spawner.backend->can_keep;
+}
+
+bool wants_keeper(void) {
+  const char *containment = getenv("PM_TEST_CONTAINMENT");
+  return !wants_portable() && can_keep() && !(containment && strcmp(containment, "group") == 0);
+}
+
+pm_keeper_t *open_keeper(void) {
+  pm_keeper_t *keeper = NULL;
+  pm_error_t error;
+  if (!wants_keeper()) return NULL;
+  if (pm_keeper_open(PM_KEEPER, &keeper, &error) == 0) return keeper;
+  fprintf(stderr, "%s\n", error.message);
+  abort();
 }

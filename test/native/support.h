@@ -14,6 +14,8 @@
 #include <cmocka.h>
 #include <uv.h>
 
+#include "pm.h"
+
 /* ---- memory that runs out ------------------------------------------------ */
 
 /* The n-th allocation of the core from now on fails, and no other; 0: none.
@@ -45,6 +47,13 @@ void assert_loop_closes_at(uv_loop_t *loop, const char *file, int line);
 /* Whether MCP_PROCESS_MANAGER_SPAWN=portable is in the environment: the tests
  * then start commands by uv_spawn. */
 bool wants_portable(void);
+
+/* Whether commands are started under keepers: unless PM_TEST_CONTAINMENT=group is
+ * in the environment, or the portable backend is wanted or all there is. */
+bool wants_keeper(void);
+
+/* The keeper's program, for one who gives it back; NULL when none is wanted. */
+pm_keeper_t *open_keeper(void);
 
 /* ---- waiting --------------------------------------------------------------- */
 

@@ -6,13 +6,13 @@
 #include "pm_fixture.h"
 
 /* Beyond the kinds of events: the other callbacks. */
-enum { ON_OUTPUT = PM_EVENT_LIMIT + 1, ON_LINES, ON_DONE, PLACE_COUNT };
+enum { ON_OUTPUT = PM_EVENT_WARNING + 1, ON_LINES, ON_DONE, PLACE_COUNT };
 
 static const char *const places[PLACE_COUNT] = {
     [PM_EVENT_SPAWN] = "spawn",     [PM_EVENT_EXIT] = "exit",       [PM_EVENT_ERROR] = "error",
     [PM_EVENT_RESTART] = "restart", [PM_EVENT_BACKOFF] = "backoff", [PM_EVENT_STOP] = "stop",
-    [PM_EVENT_DRAIN] = "drain",     [PM_EVENT_LIMIT] = "limit",     [ON_OUTPUT] = "output",
-    [ON_LINES] = "lines",           [ON_DONE] = "an answer"};
+    [PM_EVENT_DRAIN] = "drain",     [PM_EVENT_LIMIT] = "limit",     [PM_EVENT_WARNING] = "warning",
+    [ON_OUTPUT] = "output",         [ON_LINES] = "lines",           [ON_DONE] = "an answer"};
 
 typedef struct scene {
   host_t h;
@@ -155,7 +155,9 @@ static void play(scene_t *s) {
   static const char line[300000] = {[100] = '\n'};
   host_t *h = &s->h;
   bool flag;
+  const pm_error_t keeperless = {.err = UV_ENOTSUP, .code = "ERR_KEEPER_UNAVAILABLE", .message = "for a test"};
   host_init(h);
+  if (s->place == PM_EVENT_WARNING) h->keeperless = &keeperless;
   host_open(h);
   h->arg = s;
   h->on_event = in_event;

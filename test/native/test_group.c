@@ -247,6 +247,7 @@ static void test_many_stops(void **state) {
   answer_t answers[MANY];
   char id[16];
   host_init(&h);
+  h.options.value[PM_OPT_CONTAINMENT] = PM_CONTAINMENT_GROUP;
   host_open(&h);
   for (int i = 0; i < MANY; i++) {
     snprintf(id, sizeof(id), "%d", i);

@@ -143,11 +143,38 @@ static void test_close_at_every_step(void **state) {
   }
 }
 
+/* What has left the session is ended with its keeper: it is gone when the manager
+ * says that it is closed. */
+static void test_close_with_escapees(void **state) {
+  (void)state;
+  static const char *const modes[] = {"setsid-ignore", "setsid-flood"};
+  host_t h;
+  open_host(&h);
+  h.options.value[PM_OPT_STOP_TIMEOUT] = 60000;
+  host_spawn(&h, "exited", "spawn-grandchild", "setsid-ignore", "0");
+  host_wait(&h, "exited", PM_EVENT_EXIT, 1);
+  int pids[3] = {host_grandchild(&h, "exited")};
+  for (int i = 0; i < 2; i++) {
+    host_spawn(&h, modes[i], "spawn-grandchild", modes[i]);
+    pids[1 + i] = host_grandchild(&h, modes[i]);
+  }
+  bool kept = is_kept(&h, "exited");
+  host_close(&h);
+  /* One that floods a pipe ends of that in any case. */
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(is_running(pids[i]), !kept);
+    if (!kept) end_stray(pids[i]);
+  }
+  if (kept) assert_false(is_running(pids[2]));
+  wait_until_ended(pids[2]);
+}
+
 /* Pipes that something out of reach holds do not hold up the close. */
 static void test_close_with_lingering_pipes(void **state) {
   (void)state;
   host_t h;
   open_host(&h);
+  h.options.value[PM_OPT_CONTAINMENT] = PM_CONTAINMENT_GROUP;
   host_spawn(&h, "a", "spawn-grandchild", "setsid", "0");
   host_wait(&h, "a", PM_EVENT_EXIT, 1);
   host_spawn(&h, "b", "spawn-grandchild", "setsid-flood");
@@ -229,6 +256,42 @@ static void test_kill_all(void **state) {
   host_close(&h);
 }
 
+/* ---- descriptors ----------------------------------------------------------------------------- */
+
+/* Three pipes; a pidfd; the socket to a keeper. (Another one for its metrics, once
+ * somebody has asked for them.) */
+static int descriptors_of_one(host_t *h, const char *id) {
+  bool is_clone = strcmp(pm_manager_backend(h->m), "clone") == 0;
+  return 3 + is_clone + is_kept(h, id);
+}
+
+static void test_descriptors(void **state) {
+  (void)state;
+  enum { MANY = 5 };
+  host_t h;
+  char id[2] = "0";
+  open_host(&h);
+  host_spawn(&h, "first", "say-ready");
+  host_wait_output(&h, "first", "ready\n");
+  int most = descriptors_of_one(&h, "first");
+  host_end(&h, "first");
+  host_wait_idle(&h);
+  int before = count_descriptors();
+  for (int i = 0; i < MANY; i++) {
+    id[0] = (char)('0' + i);
+    host_spawn(&h, id, "say-ready");
+    host_wait_output(&h, id, "ready\n");
+    assert_int_equal(count_descriptors(), before + (i + 1) * most);
+  }
+  for (int i = 0; i < MANY; i++) {
+    id[0] = (char)('0' + i);
+    host_end(&h, id);
+  }
+  host_wait_idle(&h);
+  assert_int_equal(count_descriptors(), before);
+  host_close(&h);
+}
+
 /* ---- references ---------------------------------------------------------------------------- */
 
 static void test_ref_and_unref(void **state) {
@@ -306,9 +369,11 @@ static void test_two_on_one_loop(void **state) {
   open_host(&h);
   pm_manager_t *first = h.m;
   const pm_callbacks_t callbacks = {0};
-  const pm_manager_config_t config = {.options = h.options, .portable = wants_portable()};
+  pm_keeper_t *keeper = open_keeper();
+  const pm_manager_config_t config = {.options = h.options, .portable = wants_portable(), .keeper = keeper};
   pm_manager_t *second;
   assert_int_equal(pm_manager_new(&h.loop, &config, &callbacks, NULL, &second), 0);
+  pm_keeper_unref(keeper);
   assert_null(pm_manager_data(second));
   assert_ptr_equal(pm_manager_data(first), &h);
   bool closed = false;
@@ -343,10 +408,12 @@ static void test_backend(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_close_at_every_step),
+      cmocka_unit_test(test_close_with_escapees),
       cmocka_unit_test(test_close_with_lingering_pipes),
       cmocka_unit_test(test_calls_from_the_answers_of_close),
       cmocka_unit_test(test_many_at_once),
       cmocka_unit_test(test_kill_all),
+      cmocka_unit_test(test_descriptors),
       cmocka_unit_test(test_ref_and_unref),
       cmocka_unit_test(test_unref_while_sweeping),
       cmocka_unit_test(test_two_on_one_loop),

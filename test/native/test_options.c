@@ -1,9 +1,12 @@
-#include "support.h"
+#include "core/options.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "literals.h"
+#include "support.h"
 
 static void test_table_names_defaults_and_scope(void **state) {
   (void)state;
@@ -18,6 +21,8 @@ static void test_table_names_defaults_and_scope(void **state) {
       [PM_OPT_MAX_LOG_LINES] = {"maxLogLines", 1000, true},
       [PM_OPT_MAX_LOG_BYTES] = {"maxLogBytes", 4.0 * 1024 * 1024, true},
       [PM_OPT_STOP_TIMEOUT] = {"stopTimeout", 5000, true},
+      [PM_OPT_EOF_TIMEOUT] = {"eofTimeout", 0, true},
+      [PM_OPT_HOST_EXIT_TIMEOUT] = {"hostExitTimeout", 2000, true},
       [PM_OPT_MAX_RESTARTS] = {"maxRestarts", 5, true},
       [PM_OPT_RESTART_DELAY] = {"restartDelay", 1000, true},
       [PM_OPT_RESTART_FACTOR] = {"restartFactor", 2, true},
@@ -30,6 +35,10 @@ static void test_table_names_defaults_and_scope(void **state) {
       [PM_OPT_PRIVATE_WORKING_DIR] = {"privateWorkingDir", 0, true},
       [PM_OPT_STDIN] = {"stdin", PM_STDIN_PIPE, true},
       [PM_OPT_ENCODING] = {"encoding", PM_ENCODING_UTF8, true},
+      [PM_OPT_KILL_TREE] = {"killTree", 1, true},
+      [PM_OPT_CONTAINMENT] = {"containment", PM_CONTAINMENT_TREE, true},
+      [PM_OPT_STOP_SIGNAL] = {"stopSignal.signal", 0, true},
+      [PM_OPT_STOP_SIGNAL_TO] = {"stopSignal.to", PM_STOP_TREE, true},
   };
   pm_options_t o;
   memset(&o, 0xff, sizeof(o));
@@ -62,6 +71,8 @@ static const struct range {
     {PM_OPT_MAX_LOG_LINES, 1, 1e7, true, "an integer from 1 to 10000000"},
     {PM_OPT_MAX_LOG_BYTES, 1024, 2147483648.0, true, "an integer from 1024 to 2147483648"},
     {PM_OPT_STOP_TIMEOUT, 0, INFINITY, false, "a number from 0 to Infinity"},
+    {PM_OPT_EOF_TIMEOUT, 0, 2147483648.0, false, "a number from 0 to 2147483648"},
+    {PM_OPT_HOST_EXIT_TIMEOUT, 0, 2147483648.0, false, "a number from 0 to 2147483648"},
     {PM_OPT_MAX_RESTARTS, 0, INFINITY, true, "an integer from 0 to Infinity"},
     {PM_OPT_RESTART_DELAY, 0, 2147483648.0, false, "a number from 0 to 2147483648"},
     {PM_OPT_RESTART_FACTOR, 1, 1000, false, "a number from 1 to 1000"},
@@ -199,9 +210,17 @@ static void test_choices_by_name(void **state) {
     const char *word;
     int value;
   } cases[] = {
-      {PM_OPT_STDIN, "pipe", PM_STDIN_PIPE},           {PM_OPT_STDIN, "ignore", PM_STDIN_IGNORE},
-      {PM_OPT_ENCODING, "utf8", PM_ENCODING_UTF8},     {PM_OPT_ENCODING, "latin1", PM_ENCODING_LATIN1},
+      {PM_OPT_STDIN, "pipe", PM_STDIN_PIPE},
+      {PM_OPT_STDIN, "ignore", PM_STDIN_IGNORE},
+      {PM_OPT_ENCODING, "utf8", PM_ENCODING_UTF8},
+      {PM_OPT_ENCODING, "latin1", PM_ENCODING_LATIN1},
       {PM_OPT_ENCODING, "buffer", PM_ENCODING_BUFFER},
+      {PM_OPT_CONTAINMENT, "tree", PM_CONTAINMENT_TREE},
+      {PM_OPT_CONTAINMENT, "nested", PM_CONTAINMENT_NESTED},
+      {PM_OPT_CONTAINMENT, "group", PM_CONTAINMENT_GROUP},
+      {PM_OPT_CONTAINMENT, "none", PM_CONTAINMENT_NONE},
+      {PM_OPT_STOP_SIGNAL_TO, "tree", PM_STOP_TREE},
+      {PM_OPT_STOP_SIGNAL_TO, "command", PM_STOP_COMMAND},
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     pm_options_t o;
@@ -225,6 +244,13 @@ static void test_other_words_are_no_choice(void **state) {
       {PM_OPT_STDIN, STR_INIT("pip"), "config.stdin must be one of 'pipe', 'ignore'; got \"pip\""},
       {PM_OPT_STDIN, STR_INIT("pipe\0"), "config.stdin must be one of 'pipe', 'ignore'; got \"pipe\\x00\""},
       {PM_OPT_ENCODING, STR_INIT("UTF8"), "config.encoding must be one of 'utf8', 'latin1', 'buffer'; got \"UTF8\""},
+      {PM_OPT_CONTAINMENT, STR_INIT("cgroup"),
+       "config.containment must be one of 'tree', 'nested', 'group', 'none'; got \"cgroup\""},
+      {PM_OPT_STOP_SIGNAL, STR_INIT("SIGKILL"),
+       "config.stopSignal.signal must be one of 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'; "
+       "got \"SIGKILL\""},
+      {PM_OPT_STOP_SIGNAL_TO, STR_INIT("group"),
+       "config.stopSignal.to must be one of 'tree', 'command'; got \"group\""},
       {PM_OPT_AUTO_RESTART, STR_INIT("yes"), "config.autoRestart must be true or false; got \"yes\""},
       {PM_OPT_MAX_ENDED, STR_INIT("9"), "config.maxEnded must be an integer from 0 to 1000000; got \"9\""},
   };
@@ -238,6 +264,24 @@ static void test_other_words_are_no_choice(void **state) {
     assert_string_equal(error.message, cases[i].message);
     assert_string_equal(error.code, "ERR_INVALID_ARG_VALUE");
     assert_string_equal(error.kind, "TypeError");
+  }
+}
+
+static void test_stop_signals(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    int number;
+  } signals[] = {{"SIGTERM", SIGTERM}, {"SIGINT", SIGINT},   {"SIGHUP", SIGHUP},
+                 {"SIGQUIT", SIGQUIT}, {"SIGUSR1", SIGUSR1}, {"SIGUSR2", SIGUSR2}};
+  pm_options_t o;
+  pm_options_init(&o);
+  assert_int_equal(pm__stop_signal(&o), SIGTERM);
+  for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+    pm_str_t word = {signals[i].name, strlen(signals[i].name)};
+    assert_int_equal(pm_options_set_choice(&o, PM_OPT_STOP_SIGNAL, word, "options", NULL), 0);
+    assert_int_equal(pm__stop_signal(&o), signals[i].number);
+    assert_int_equal(pm_signal_number(word), signals[i].number);
   }
 }
 
@@ -267,6 +311,7 @@ int main(void) {
       cmocka_unit_test(test_booleans),
       cmocka_unit_test(test_choices_by_name),
       cmocka_unit_test(test_other_words_are_no_choice),
+      cmocka_unit_test(test_stop_signals),
       cmocka_unit_test(test_a_number_is_a_choice_only_as_its_index),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -284,26 +284,52 @@ static void test_rest_is_not_given_to_nobody(void **state) {
 
 /* ---- after the end ---------------------------------------------------------------------------- */
 
-/* A descendant that left the group writes when exit has been said: logged only. */
+/* The exit of "a" has been said; what its descendant writes then is logged only. */
+static void assert_logged_only(host_t *h, int descendant) {
+  size_t calls = host_output(h, "a", PM_STDOUT)->calls + host_lines(h, "a", PM_STDOUT)->calls;
+  kill(descendant, SIGUSR1);
+  char *log = host_log(h, "a", PM_STDOUT);
+  for (int i = 0; i < 10000 && !strstr(log, "late\n"); i++) {
+    free(log);
+    host_pass_time(h, 1);
+    log = host_log(h, "a", PM_STDOUT);
+  }
+  assert_non_null(strstr(log, "late\n"));
+  free(log);
+  assert_int_equal(host_output(h, "a", PM_STDOUT)->calls + host_lines(h, "a", PM_STDOUT)->calls, calls);
+  assert_true(h->active);
+}
+
+/* While it is being swept, where a keeper has it. */
 static void test_late_output_is_logged_only(void **state) {
   (void)state;
   host_t h;
   open_host(&h);
+  h.options.value[PM_OPT_STOP_TIMEOUT] = 60000;
+  host_spawn(&h, "a", "spawn-grandchild", "setsid-late-ignore", "0");
+  host_wait(&h, "a", PM_EVENT_EXIT, 1);
+  int pid = host_grandchild(&h, "a");
+  assert_state(&h, "a", "stopped", is_kept(&h, "a") ? "stopping" : "exited");
+  assert_logged_only(&h, pid);
+  answer_t a;
+  host_stop(&h, "a", 0, &a);
+  assert_true(host_answer(&h, &a));
+  assert_int_equal(is_running(pid), !is_kept(&h, "a"));
+  if (is_running(pid)) end_stray(pid);
+  host_wait_idle(&h);
+  host_close(&h);
+}
+
+/* One that left the group is out of reach without a keeper. */
+static void test_late_output_of_an_escapee(void **state) {
+  (void)state;
+  host_t h;
+  open_host(&h);
+  h.options.value[PM_OPT_CONTAINMENT] = PM_CONTAINMENT_GROUP;
   host_spawn(&h, "a", "spawn-grandchild", "setsid-late", "0");
   host_wait(&h, "a", PM_EVENT_EXIT, 1);
   int pid = host_grandchild(&h, "a");
-  size_t calls = host_output(&h, "a", PM_STDOUT)->calls + host_lines(&h, "a", PM_STDOUT)->calls;
-  kill(pid, SIGUSR1);
-  char *log = host_log(&h, "a", PM_STDOUT);
-  for (int i = 0; i < 10000 && !strstr(log, "late\n"); i++) {
-    free(log);
-    host_pass_time(&h, 1);
-    log = host_log(&h, "a", PM_STDOUT);
-  }
-  assert_non_null(strstr(log, "late\n"));
-  free(log);
-  assert_int_equal(host_output(&h, "a", PM_STDOUT)->calls + host_lines(&h, "a", PM_STDOUT)->calls, calls);
-  assert_true(h.active);
+  assert_logged_only(&h, pid);
 
   /* A new start ends that: the old pipe is closed. */
   answer_t a;
@@ -330,6 +356,7 @@ int main(void) {
       cmocka_unit_test(test_listeners_come_and_go),
       cmocka_unit_test(test_rest_is_not_given_to_nobody),
       cmocka_unit_test(test_late_output_is_logged_only),
+      cmocka_unit_test(test_late_output_of_an_escapee),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,7 @@ static void assert_usual(const pm__proc_stat_t *s) {
   assert_int_equal(s->session, 9);
   assert_int_equal(s->utime, 250);
   assert_int_equal(s->stime, 50);
+  assert_int_equal(s->threads, 1);
   assert_int_equal(s->start_time, 12345);
   assert_int_equal(s->rss_pages, 678);
 }

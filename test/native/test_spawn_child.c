@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,13 +52,15 @@ static void test_the_hosts_ends(void **state) {
   stage_t s;
   stage_open(&s);
   assert_int_equal(stage_start(&s, PM_FIXTURES "/echo-stdin"), 0);
-  const int ends[] = {s.child.in, s.child.out, s.child.err};
-  for (int i = 0; i < 3; i++) {
-    assert_true(ends[i] > 2);
-    assert_int_equal(fcntl(ends[i], F_GETFD), FD_CLOEXEC);
-    assert_true(fcntl(ends[i], F_GETFL) & O_NONBLOCK);
+  const int ends[] = {s.child.in, s.child.out, s.child.err, s.child.pidfd, s.child.socket};
+  for (int i = 0; i < 5; i++) {
+    bool is_pipe = i < 3;
+    bool is_there = is_pipe || (i == 3 ? stage_is_clone(&s) : stage_is_kept(&s));
+    assert_int_equal(ends[i] > 2, is_there);
+    if (is_there) assert_int_equal(fcntl(ends[i], F_GETFD), FD_CLOEXEC);
+    if (is_pipe) assert_true(fcntl(ends[i], F_GETFL) & O_NONBLOCK);
   }
-  assert_int_equal(pm__child_signal(&s.child, SIGKILL), 0);
+  assert_int_equal(pm__child_signal(&s.child, SIGKILL, false), 0);
   stage_finish(&s);
   assert_int_equal(s.child.exit.signum, SIGKILL);
   assert_true(stage_close(&s));
@@ -69,7 +72,7 @@ static const char *without_stdio(void *arg) {
   /* First, since libuv aborts when descriptors of its own are that low. */
   stage_open(&s);
   if (stage_run(&s, PM_FIXTURES "/exit-with", "0") != 0) return "the first spawn fails";
-  pm__spawner_close(&s.spawner);
+  stage_release(&s);
   for (int fd = 0; fd < 3; fd++)
     if (mask & 1 << fd) close(fd);
   for (int i = 0; i < 2; i++) {
@@ -145,7 +148,12 @@ static void test_session_arguments_environment(void **state) {
   s.spec.working_dir = "/usr";
   assert_int_equal(stage_run(&s, PM_FIXTURES "/show-start", "", "a b", "-x"), 0);
   int pid = s.child.pid;
-  snprintf(expected, sizeof(expected), "pid %d\nppid %d\npgrp %d\nsession %d\n", pid, (int)getpid(), pid, pid);
+  /* Its group is its own in any case: a keeper is in no `kill 0` of a script. */
+  bool is_kept = stage_is_kept(&s);
+  assert_int_equal(s.child.keeper != 0, is_kept);
+  int parent = is_kept ? s.child.keeper : (int)getpid();
+  int session = is_kept ? s.child.keeper : pid;
+  snprintf(expected, sizeof(expected), "pid %d\nppid %d\npgrp %d\nsession %d\n", pid, parent, pid, session);
   assert_memory_equal(s.output, expected, strlen(expected));
   assert_non_null(
       strstr(s.output, "\ncwd /usr\narg " PM_FIXTURES "/show-start\narg \narg a b\narg -x\nenv A=1\nenv B=\n"));
@@ -155,15 +163,15 @@ static void test_session_arguments_environment(void **state) {
 
 /* ---- the host and the end --------------------------------------------------------------------- */
 
-/* The exit is noticed although the kernel reaps by itself; how it was nobody
- * knows on the clone backend. libuv puts a handler of its own in place. */
+/* The exit is noticed although the kernel reaps by itself. How it was a keeper
+ * has told, and libuv puts a handler of its own in place; else nobody knows. */
 static const char *with_ignored_sigchld(void *arg) {
   stage_t s;
   (void)arg;
   signal(SIGCHLD, SIG_IGN);
   stage_open(&s);
   if (stage_run(&s, PM_FIXTURES "/exit-with", "5") != 0) return "it could not be started";
-  int code = stage_is_clone(&s) ? -1 : 5;
+  int code = stage_is_clone(&s) && !stage_is_kept(&s) ? -1 : 5;
   if (s.child.exit.code != code || s.child.exit.signum != 0) return "another exit";
   if (!pm__child_gone(&s.child)) return "not gone";
   return stage_close(&s) ? NULL : "the loop does not close";
@@ -185,14 +193,32 @@ static void test_reaped_by_somebody_else(void **state) {
   }
   assert_int_equal(stage_start(&s, PM_FIXTURES "/exit-with", "5"), 0);
   int status;
-  assert_int_equal(waitpid(-1, &status, 0), s.child.pid);
+  assert_int_equal(waitpid(-1, &status, 0), stage_is_kept(&s) ? s.child.keeper : s.child.pid);
   stage_finish(&s);
   assert_true(s.ended);
-  assert_int_equal(s.child.exit.code, -1);
+  assert_false(s.child.lost);
+  assert_int_equal(s.child.exit.code, stage_is_kept(&s) ? 5 : -1);
   assert_int_equal(s.child.exit.signum, 0);
   assert_true(pm__child_gone(&s.child));
-  assert_int_equal(pm__child_signal(&s.child, SIGTERM), UV_ESRCH);
+  assert_int_equal(pm__child_signal(&s.child, SIGTERM, false), UV_ESRCH);
+  assert_int_equal(pm__child_signal(&s.child, SIGTERM, true), UV_ESRCH);
   assert_true(stage_close(&s));
+}
+
+/* The command, which ignores SIGTERM, is killed by the kernel with its parent; or by
+ * its keeper, which then ends in order. */
+static void assert_ends_without_host(pid_t command, pid_t keeper) {
+  int status;
+  pid_t left = keeper ? keeper : command;
+  assert_int_equal(waitpid(left, &status, 0), left);
+  assert_false(is_running(command));
+  if (keeper) {
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+  } else {
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+  }
 }
 
 /* The test becomes the parent of what its host leaves behind, and so sees its end. */
@@ -208,7 +234,7 @@ static void test_host_is_killed(void **state) {
   }
   int report[2];
   int status;
-  int child = 0;
+  pid_t pids[2] = {0};
   assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
   assert_int_equal(pipe2(report, O_CLOEXEC), 0);
   fflush(NULL);
@@ -216,20 +242,20 @@ static void test_host_is_killed(void **state) {
   if (host == 0) {
     stage_open(&s);
     if (stage_start(&s, PM_FIXTURES "/ignore-term") != 0) _exit(1);
-    if (write(report[1], &s.child.pid, sizeof(s.child.pid)) < 0) _exit(2);
+    const pid_t started[] = {s.child.pid, s.child.keeper};
+    struct pollfd ready = {.fd = s.child.out, .events = POLLIN};
+    if (poll(&ready, 1, -1) != 1 || write(report[1], started, sizeof(started)) < 0) _exit(2);
     alarm(50);
     for (;;)
       pause();
   }
   close(report[1]);
-  assert_int_equal(read(report[0], &child, sizeof(child)), sizeof(child));
+  assert_int_equal(read(report[0], pids, sizeof(pids)), sizeof(pids));
   close(report[0]);
-  assert_true(is_running(child));
+  assert_true(is_running(pids[0]));
   kill(host, SIGKILL);
   assert_int_equal(waitpid(host, &status, 0), host);
-  assert_int_equal(waitpid(child, &status, 0), child);
-  assert_true(WIFSIGNALED(status));
-  assert_int_equal(WTERMSIG(status), SIGKILL);
+  assert_ends_without_host(pids[0], pids[1]);
   prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
   assert_no_child();
 }
@@ -240,7 +266,8 @@ static void test_which_backend(void **state) {
   stage_t s;
   stage_open(&s);
   if (wanted && strcmp(wanted, "portable") == 0) assert_string_equal(pm__spawner_backend(&s.spawner), "uv_spawn");
-  print_message("the backend tested: %s\n", pm__spawner_backend(&s.spawner));
+  print_message("the backend tested: %s, %s\n", pm__spawner_backend(&s.spawner),
+                stage_is_kept(&s) ? "with a keeper" : "without a keeper");
   assert_true(stage_close(&s));
 }
 

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "pm_fixture.h"
@@ -39,10 +41,11 @@ static const char *make_file(const char *name, const char *content, mode_t mode)
 }
 
 /* The attempt leaves no descriptor and no child, and the next one works. */
-static void expect_failure(const char *const *argv, const char *working_dir, int err, const char *syscall,
-                           const char *path) {
+static void expect_failure_of(pm_containment_t containment, const char *const *argv, const char *working_dir, int err,
+                              const char *syscall, const char *path) {
   stage_t s;
   stage_open(&s);
+  s.spec.containment = pm__spawner_containment(&s.spawner, containment);
   assert_int_equal(stage_run(&s, PM_FIXTURES "/exit-with", "0"), 0);
   int before = count_descriptors();
   s.spec.working_dir = working_dir;
@@ -57,6 +60,15 @@ static void expect_failure(const char *const *argv, const char *working_dir, int
   assert_int_equal(stage_run(&s, PM_FIXTURES "/exit-with", "4"), 0);
   assert_int_equal(s.child.exit.code, 4);
   assert_true(stage_close(&s));
+}
+
+/* However it was to be contained. What a keeper would have left is the test's. */
+static void expect_failure(const char *const *argv, const char *working_dir, int err, const char *syscall,
+                           const char *path) {
+  assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+  for (int containment = PM_CONTAINMENT_TREE; containment <= PM_CONTAINMENT_NONE; containment++)
+    expect_failure_of((pm_containment_t)containment, argv, working_dir, err, syscall, path);
+  prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 }
 
 static void expect_refused(const char *path, int err) {
@@ -106,11 +118,11 @@ static int lowest_free_descriptor(void) {
 static const char *run_out_of_descriptors(void *arg) {
   struct rlimit limit;
   stage_t s;
-  (void)arg;
   stage_open(&s);
+  s.spec.containment = pm__spawner_containment(&s.spawner, *(pm_containment_t *)arg);
   /* What libuv opens once and keeps, and the poller's set. */
   if (stage_run(&s, PM_FIXTURES "/exit-with", "0") != 0) return "the first spawn fails";
-  pm__spawner_close(&s.spawner);
+  stage_release(&s);
   int before = count_descriptors();
   int failures = 0;
   int r = UV_EMFILE;
@@ -123,7 +135,7 @@ static const char *run_out_of_descriptors(void *arg) {
     if (r == 0) break;
     if (r != UV_EMFILE || s.why.err != r || !s.why.syscall) return "another error than EMFILE";
     if (++failures > 50) return "no end of failures";
-    pm__spawner_close(&s.spawner); /* so that each starts from the same place */
+    stage_release(&s); /* so that each starts from the same place */
     uv_run(&s.loop, UV_RUN_NOWAIT);
     limit.rlim_cur += 3; /* for the count itself */
     setrlimit(RLIMIT_NOFILE, &limit);
@@ -138,7 +150,46 @@ static const char *run_out_of_descriptors(void *arg) {
 
 static void test_no_descriptors(void **state) {
   (void)state;
-  in_forked_process(run_out_of_descriptors, NULL);
+  for (pm_containment_t containment = PM_CONTAINMENT_TREE; containment <= PM_CONTAINMENT_NONE; containment++)
+    in_forked_process(run_out_of_descriptors, &containment);
+}
+
+/* How many processes a start needs, and a user of whom there are no others. */
+typedef struct scarcity {
+  pm_containment_t containment;
+  unsigned needed;
+  uid_t user;
+} scarcity_t;
+
+/* Processes run out at every clone in turn: what the ones before it have made is
+ * gone again. */
+static const char *run_out_of_processes_midway(void *arg) {
+  const scarcity_t *scarcity = arg;
+  stage_t s;
+  stage_open(&s);
+  s.spec.containment = pm__spawner_containment(&s.spawner, scarcity->containment);
+  pm__poller_prepare(&s.poller);
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  if (setgid(scarcity->user) != 0 || setuid(scarcity->user) != 0) return "setuid";
+  int before = count_descriptors();
+  for (unsigned left = 0; left <= scarcity->needed; left++) {
+    struct rlimit limit = {1 + left, 1 + scarcity->needed};
+    if (setrlimit(RLIMIT_NPROC, &limit) != 0) return "setrlimit";
+    int r = stage_start(&s, "/bin/sh", "-c", "exit 6");
+    if (left == scarcity->needed) {
+      if (r != 0) return "it cannot be started although there is room";
+      stage_finish(&s);
+      break;
+    }
+    if (r != UV_EAGAIN) return r == 0 ? "a process could be started" : uv_strerror(r);
+    if (strcmp(s.why.syscall, stage_is_clone(&s) ? "clone" : "fork") != 0) return s.why.syscall;
+    if (waitpid(-1, NULL, WNOHANG | __WALL) != -1 || errno != ECHILD) return "a process is left behind";
+    stage_release(&s);
+    uv_run(&s.loop, UV_RUN_NOWAIT);
+    if (stage_is_clone(&s) && count_descriptors() != before) return "descriptors are left behind";
+  }
+  if (s.child.exit.code != 6) return "the command did not run";
+  return stage_close(&s) ? NULL : "the loop does not close";
 }
 
 static const char *run_out_of_processes(void *arg) {
@@ -154,7 +205,7 @@ static const char *run_out_of_processes(void *arg) {
   if (r == 0) return "a process could be started";
   if (r != UV_EAGAIN) return uv_strerror(r);
   if (strcmp(s.why.syscall, stage_is_clone(&s) ? "clone" : "fork") != 0) return s.why.syscall;
-  pm__spawner_close(&s.spawner);
+  stage_release(&s);
   uv_run(&s.loop, UV_RUN_NOWAIT);
   if (stage_is_clone(&s) && count_descriptors() != before) return "descriptors are left behind";
   return stage_close(&s) ? NULL : "the loop does not close";
@@ -167,6 +218,15 @@ static void test_no_processes(void **state) {
     skip();
   }
   in_forked_process(run_out_of_processes, NULL);
+  stage_t s;
+  stage_open(&s);
+  bool can_be_kept = stage_is_kept(&s);
+  assert_true(stage_close(&s));
+  /* Users that nobody has; another for each, as the one before may be counted yet. */
+  scarcity_t rows[] = {
+      {PM_CONTAINMENT_GROUP, 1, 54321}, {PM_CONTAINMENT_TREE, 2, 54322}, {PM_CONTAINMENT_NESTED, 3, 54323}};
+  for (int i = 0; i < (can_be_kept ? 3 : 1); i++)
+    in_forked_process(run_out_of_processes_midway, &rows[i]);
 }
 
 /* ---- several candidates -------------------------------------------------------------------- */

@@ -70,18 +70,22 @@ static void spawn(worker_t *w, const char *command, pm_options_t options) {
   pm_config_t config = {.command = str(command), .options = options};
   pm_str_t id;
   pm_error_t error;
+  pm_status_t status;
   require(pm_process_spawn(w->m, &config, &id, &error) == 0, "a spawn was refused");
+  require(pm_process_status(w->m, id, &status) == 0, "it is not known");
+  require(strcmp(status.containment, wants_keeper() ? "tree" : "group") == 0, "another containment");
 }
 
 static void work(void *arg) {
   worker_t *w = arg;
   const pm_callbacks_t callbacks = {on_event, on_output, on_lines, on_active};
-  pm_manager_config_t config = {.portable = wants_portable()};
+  pm_manager_config_t config = {.portable = wants_portable(), .keeper = open_keeper()};
   pm_options_init(&config.options);
   config.options.value[PM_OPT_PRIVATE_WORKING_DIR] = 1;
   config.options.value[PM_OPT_MONITOR_INTERVAL] = 1;
   require(uv_loop_init(&w->loop) == 0, "no loop");
   require(pm_manager_new(&w->loop, &config, &callbacks, w, &w->m) == 0, "no manager");
+  pm_keeper_unref(config.keeper);
   pm_manager_listen(w->m, PM_LISTEN_LINES | PM_LISTEN_STDOUT);
   for (unsigned round = 1; round <= ROUNDS; round++) {
     spawn(w, PM_FIXTURES "/say-ready", config.options);

@@ -2,9 +2,11 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pm_fixture.h"
@@ -136,11 +138,64 @@ static void test_stop_of_a_held_one(void **state) {
   host_close(&h);
 }
 
+/* ---- the keeper ----------------------------------------------------------------- */
+
+static int parent_of(int pid) {
+  char path[64];
+  char text[512];
+  int parent = 0;
+  snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+  FILE *file = fopen(path, "r");
+  assert_non_null(file);
+  text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+  fclose(file);
+  assert_int_equal(sscanf(strrchr(text, ')'), ") %*c %d", &parent), 1);
+  return parent;
+}
+
+/* The zombie of a keeper may be held as well: then the command's end is told, but
+ * its tree is not known to be gone. */
+static void test_stop_with_a_held_keeper(void **state) {
+  (void)state;
+  host_t h;
+  tracer_t t;
+  answer_t a;
+  host_init(&h);
+  host_open(&h);
+  host_spawn(&h, "a", "slow-term", "0");
+  host_wait_output(&h, "a", "ready\n");
+  int pid = host_status(&h, "a").pid;
+  int keeper = parent_of(pid);
+  if (!is_kept(&h, "a") || !seize(&t, keeper)) {
+    host_close(&h);
+    print_message("left out: there is no keeper, or it may not be traced here\n");
+    skip();
+  }
+  host_stop(&h, "a", 60000, &a);
+  wait_until_ended(keeper);
+  assert_false(is_running(pid));
+  host_pass_time(&h, A_WHILE);
+  assert_int_equal(a.times, 0);
+  assert_int_equal(host_count(&h, "a", PM_EVENT_EXIT), 1);
+  /* It is waited for without turning the loop for nothing. */
+  clock_t before = clock();
+  host_pass_time(&h, A_WHILE);
+  assert_true((clock() - before) * 1000 / CLOCKS_PER_SEC < A_WHILE / 2);
+
+  let_go(&t);
+  assert_true(host_answer(&h, &a));
+  assert_int_equal(host_find(&h, "a", PM_EVENT_EXIT, 1)->code, 0);
+  assert_int_equal(host_count(&h, "a", PM_EVENT_ERROR), 0);
+  assert_true(host_find(&h, "a", PM_EVENT_STOP, 1)->stop.gone);
+  host_close(&h);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_end_by_itself),
       cmocka_unit_test(test_end_by_a_stop),
       cmocka_unit_test(test_stop_of_a_held_one),
+      cmocka_unit_test(test_stop_with_a_held_keeper),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,281 @@
+/* Hosts that end in every way, or that are in an odd state: nothing of what they started is left. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keeper_fixture.h"
+#include "platform/spawn_linux_child.h"
+#include "platform/tree.h"
+#include "pm_fixture.h"
+
+/* Of a tree whose host has gone, in ms; and what a busy machine may need beyond. */
+enum { GRACE = 300, BOUND = 20000 };
+
+static void open_host(host_t *h, pm_containment_t containment) {
+  host_init(h);
+  h->options.value[PM_OPT_CONTAINMENT] = containment;
+  h->options.value[PM_OPT_HOST_EXIT_TIMEOUT] = GRACE;
+  host_open(h);
+}
+
+static const pm_containment_t kept[] = {PM_CONTAINMENT_TREE, PM_CONTAINMENT_NESTED};
+
+/* ---- how a host ends ------------------------------------------------------------------- */
+
+typedef enum { BY_KILL, BY_TERM, BY_EXIT, BY_ABORT, BY_CLOSING_ITS_SOCKETS, END_COUNT } host_end_t;
+
+static void end_host(host_end_t how) {
+  if (how == BY_TERM) {
+    signal(SIGTERM, SIG_DFL);
+    raise(SIGTERM);
+  }
+  if (how == BY_EXIT) _exit(0);
+  if (how == BY_ABORT) {
+    signal(SIGABRT, SIG_DFL);
+    raise(SIGABRT);
+  }
+  if (how == BY_CLOSING_ITS_SOCKETS) {
+    close_range(3, ~0u, 0);
+    _exit(0);
+  }
+  raise(SIGKILL);
+}
+
+static const int status_of_end[END_COUNT] = {SIGKILL, SIGTERM, 0, SIGABRT, 0};
+
+/* Arguments: containment, how it ends. */
+static void be_host_that_ends(void **state) {
+  (void)state;
+  host_t h;
+  open_host(&h, (pm_containment_t)body_argument(0));
+  host_spawn(&h, "plain", "say-ready");
+  host_spawn(&h, "deaf", "ignore-term");
+  host_spawn(&h, "many", "fork-levels", "3", "3");
+  host_spawn(&h, "daemon", "leave-daemon", "stubborn");
+  host_spawn(&h, "left", "leave-daemon", "polite", "0");
+  host_wait_output(&h, "plain", "ready\n");
+  host_wait_output(&h, "deaf", "ready\n");
+  host_wait_output(&h, "many", "ready\n");
+  host_grandchild(&h, "daemon");
+  host_grandchild(&h, "left");
+  end_host((host_end_t)body_argument(1));
+}
+
+static void test_host_ends(void **state) {
+  (void)state;
+  for (size_t i = 0; i < 2; i++) {
+    for (host_end_t how = 0; how < END_COUNT; how++) {
+      in_host(status_of_end[how], "ends", kept[i], how);
+      assert_all_end(GRACE + BOUND);
+    }
+  }
+}
+
+/* The other way round: without containment all of that lives on. */
+static void test_host_ends_without_containment(void **state) {
+  (void)state;
+  in_host(SIGKILL, "ends", PM_CONTAINMENT_NONE, BY_KILL);
+  /* say-ready, ignore-term, 40 of fork-levels, leave-daemon and both daemons. */
+  wait_until_left(45);
+  end_all_strays();
+  assert_all_end(BOUND);
+}
+
+/* ---- killed while it starts something ------------------------------------------------------ */
+
+/* Arguments: containment, fault. */
+static void be_host_killed_in_a_spawn(void **state) {
+  (void)state;
+  host_t h;
+  open_host(&h, (pm_containment_t)body_argument(0));
+  host_spawn(&h, "before", "leave-daemon", "polite");
+  host_grandchild(&h, "before");
+  pm__launch_fault_at = (pm__fault_point_t)body_argument(1);
+  pm__launch_fault_skip = body_argument(2);
+  pm__launch_fault_pid = getpid();
+  host_spawn(&h, "a", "leave-daemon", "stubborn");
+}
+
+static void test_host_killed_in_a_spawn(void **state) {
+  (void)state;
+  for (pm__fault_point_t at = PM__FAULT_CLONED; at <= PM__FAULT_IN_COMMAND; at++) {
+    for (size_t i = 0; i < 2; i++) {
+      in_host(SIGKILL, "killed-in-a-spawn", kept[i], at, 0);
+      assert_all_end(GRACE + BOUND);
+    }
+  }
+  in_host(SIGKILL, "killed-in-a-spawn", PM_CONTAINMENT_NESTED, PM__FAULT_BETWEEN_EXECS, 1);
+  assert_all_end(GRACE + BOUND);
+}
+
+/* ---- hosts that are not alone ---------------------------------------------------------------- */
+
+/* It holds copies of all sockets, and does nothing. */
+static void be_host_with_a_copy(void **state) {
+  (void)state;
+  host_t h;
+  open_host(&h, (pm_containment_t)body_argument(0));
+  host_spawn(&h, "a", "leave-daemon", "stubborn");
+  host_grandchild(&h, "a");
+  if (fork() == 0) {
+    alarm(100);
+    for (;;)
+      pause();
+  }
+  raise(SIGKILL);
+}
+
+static void test_host_with_a_copy(void **state) {
+  (void)state;
+  for (size_t i = 0; i < 2; i++) {
+    in_host(SIGKILL, "copy", kept[i]);
+    wait_until_left(1);
+    end_all_strays();
+    assert_all_end(BOUND);
+  }
+}
+
+static void *open_and_close(void *arg) {
+  (void)arg;
+  for (;;) {
+    int fds[2];
+    if (pipe(fds) != 0) continue;
+    close(fds[0]);
+    close(fds[1]);
+  }
+  return NULL;
+}
+
+/* Its threads open descriptors while it starts and ends things; then it is killed. */
+static void be_host_with_threads(void **state) {
+  (void)state;
+  enum { THREADS = 6, CYCLES = 20 };
+  host_t h;
+  pthread_t thread;
+  open_host(&h, (pm_containment_t)body_argument(0));
+  for (int i = 0; i < THREADS; i++)
+    assert_int_equal(pthread_create(&thread, NULL, open_and_close, NULL), 0);
+  for (int i = 0; i < CYCLES; i++) {
+    host_spawn(&h, "a", "exit-with", "5");
+    assert_int_equal(host_wait(&h, "a", PM_EVENT_EXIT, (size_t)i + 1)->code, 5);
+    while (host_status(&h, "a").state[0] != 'e')
+      host_pass_time(&h, 1);
+  }
+  host_spawn(&h, "b", "leave-daemon", "stubborn");
+  host_grandchild(&h, "b");
+  raise(SIGKILL);
+}
+
+static void test_host_with_threads(void **state) {
+  (void)state;
+  for (size_t i = 0; i < 2; i++) {
+    in_host(SIGKILL, "threads", kept[i]);
+    assert_all_end(GRACE + BOUND);
+  }
+}
+
+/* ---- odd hosts -------------------------------------------------------------------------------------- */
+
+/* As after `trap '' CHLD` in a shell: the kernel reaps its children. */
+static void be_host_that_ignores_sigchld(void **state) {
+  (void)state;
+  host_t h;
+  answer_t a;
+  signal(SIGCHLD, SIG_IGN);
+  open_host(&h, (pm_containment_t)body_argument(0));
+  host_spawn(&h, "a", "exit-with", "7");
+  assert_int_equal(host_wait(&h, "a", PM_EVENT_EXIT, 1)->code, 7);
+  host_spawn(&h, "b", "die-by", "9");
+  assert_string_equal(host_wait(&h, "b", PM_EVENT_EXIT, 1)->signal, "SIGKILL");
+  host_spawn(&h, "c", "leave-daemon", "stubborn", "4");
+  assert_int_equal(host_wait(&h, "c", PM_EVENT_EXIT, 1)->code, 4);
+  int daemon = host_grandchild(&h, "c");
+  host_spawn(&h, "d", "say-ready");
+  host_wait_output(&h, "d", "ready\n");
+  host_stop(&h, "d", 60000, &a);
+  assert_true(host_answer(&h, &a));
+  host_stop(&h, "c", 0, &a);
+  assert_true(host_answer(&h, &a));
+  assert_false(is_running(daemon));
+  assert_int_equal(host_count(&h, NULL, PM_EVENT_ERROR), 0);
+  host_wait_idle(&h);
+  host_close(&h);
+}
+
+static void test_host_that_ignores_sigchld(void **state) {
+  (void)state;
+  for (size_t i = 0; i < 2; i++) {
+    in_host(0, "ignores-sigchld", kept[i]);
+    assert_no_child();
+  }
+}
+
+/* Argument: what keepers need and cannot have. */
+static void be_host_without_keeper(void **state) {
+  (void)state;
+  host_t h;
+  pm_keeper_t *keeper = NULL;
+  pm_error_t error;
+  refuse_need((pm__keeper_need_t)body_argument(0));
+  assert_int_equal(pm_keeper_open(PM_KEEPER, &keeper, &error), UV_ENOTSUP);
+  host_init(&h);
+  h.keeperless = &error;
+  host_open(&h);
+  assert_int_equal(host_count(&h, NULL, PM_EVENT_WARNING), 0);
+  host_spawn(&h, "a", "spawn-grandchild", "stay");
+  host_spawn(&h, "b", "exit-with", "3");
+  int grandchild = host_grandchild(&h, "a");
+  assert_string_equal(host_status(&h, "a").containment, "group");
+  assert_int_equal(host_wait(&h, "b", PM_EVENT_EXIT, 1)->code, 3);
+  host_end(&h, "a");
+  assert_false(is_running(grandchild));
+  assert_int_equal(host_count(&h, NULL, PM_EVENT_WARNING), 1);
+  const seen_t *warning = host_find(&h, NULL, PM_EVENT_WARNING, 1);
+  assert_string_equal(warning->id, "");
+  assert_true(warning->has_error);
+  assert_string_equal(warning->error.code, "ERR_KEEPER_UNAVAILABLE");
+  assert_string_equal(warning->error.message, error.message);
+  host_close(&h);
+}
+
+static void test_host_without_keeper(void **state) {
+  (void)state;
+  in_host(0, "without-keeper", PM__KEEPER_NEEDS_SUBREAPER);
+  in_host(0, "without-keeper", PM__KEEPER_NEEDS_SIGNALFD);
+  in_host(0, "without-keeper", PM__KEEPER_NEEDS_PIDFD);
+  assert_all_end(BOUND);
+}
+
+/* ---- the program --------------------------------------------------------------------------------------- */
+
+static int open_group(void **state) {
+  (void)state;
+  be_subreaper();
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  static const body_t bodies[] = {{"ends", be_host_that_ends},
+                                  {"killed-in-a-spawn", be_host_killed_in_a_spawn},
+                                  {"copy", be_host_with_a_copy},
+                                  {"threads", be_host_with_threads},
+                                  {"ignores-sigchld", be_host_that_ignores_sigchld},
+                                  {"without-keeper", be_host_without_keeper}};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_host_ends),
+      cmocka_unit_test(test_host_ends_without_containment),
+      cmocka_unit_test(test_host_killed_in_a_spawn),
+      cmocka_unit_test(test_host_with_a_copy),
+      cmocka_unit_test(test_host_with_threads),
+      cmocka_unit_test(test_host_that_ignores_sigchld),
+      cmocka_unit_test(test_host_without_keeper),
+  };
+  if (argc > 1) return run_body(argc, argv, bodies, sizeof(bodies) / sizeof(bodies[0]));
+  return run_keeper_tests(tests, open_group);
+}
