@@ -17,7 +17,8 @@ function describe (pid) {
 function survivorsWith (name, value) {
   const wanted = `${name}=${value}`
   const found = []
-  for (const pid of fs.readdirSync('/proc').filter(entry => /^\d+$/.test(entry))) {
+  // The newest first: who forks and exits would be gone before its turn came.
+  for (const pid of fs.readdirSync('/proc').filter(entry => /^\d+$/.test(entry)).reverse()) {
     try {
       const environ = fs.readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')
       if (environ.includes(wanted) && !isZombie(pid)) found.push(describe(pid))
