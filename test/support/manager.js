@@ -12,6 +12,20 @@ const made = new Set()
 // be slow, and an environment that a test looks at would hold one name more.
 const preload = process.env.PM_TEST_PRELOAD
 
+/* The portable backend has no keepers, and nobody there knows what a command used. */
+const portable = process.env.MCP_PROCESS_MANAGER_SPAWN === 'portable'
+
+/** The containment that is in effect where this one is wanted. */
+function inEffect (wanted) {
+  return portable && wanted !== 'none' ? 'group' : wanted
+}
+
+/** What the resourceUsage of an exit looks like. */
+function anyUsage () {
+  const number = expect.any(Number)
+  return portable ? null : { userCPUTime: number, systemCPUTime: number, maxRSS: number }
+}
+
 /** A manager that afterEach cleans up. */
 function makeManager (options) {
   const manager = new ProcessManager(options)
@@ -128,5 +142,5 @@ function thrownBy (act) {
 }
 
 module.exports = {
-  ProcessManager, makeManager, record, once, exitOf, wrote, startReady, collect, run, showStart, thrownBy, preload
+  ProcessManager, makeManager, record, once, exitOf, wrote, startReady, collect, run, showStart, thrownBy, preload, portable, inEffect, anyUsage
 }

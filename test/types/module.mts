@@ -1,6 +1,7 @@
 // What an ES module may write.
 
 import ProcessManager, { ProcessManager as Named } from 'mcp-process-manager'
+import type { Containment, ResourceUsage, StopSignalName } from 'mcp-process-manager'
 import ProcessMetrics, { ProcessMetrics as NamedMetrics } from 'mcp-process-manager/process-metrics'
 import { EventEmitter } from 'node:events'
 
@@ -29,6 +30,11 @@ export const manager = new ProcessManager({
   stableAfter: 60000,
   stdin: 'pipe',
   encoding: 'utf8',
+  containment: 'nested',
+  killTree: false,
+  eofTimeout: 500,
+  hostExitTimeout: 2000,
+  stopSignal: { signal: 'SIGINT', to: 'command' },
   allowedCommands: ['node'],
   inheritEnv: 'safe',
   allowUnsafeEnv: ['LD_PRELOAD']
@@ -53,12 +59,19 @@ const id = manager.spawnProcess({
   stopTimeout: 100,
   stdin: 'ignore',
   encoding: 'buffer',
+  containment: 'group',
+  killTree: true,
+  eofTimeout: 0,
+  hostExitTimeout: 0,
+  stopSignal: { to: 'tree' },
   inheritEnv: ['PATH']
 })
 same<typeof id, string>(true)
 
 // A constant and the host's own environment may be given.
-const frozen = { command: 'node', args: ['-v'], stdin: 'pipe' } as const
+const frozen = {
+  command: 'node', args: ['-v'], stdin: 'pipe', containment: 'none', stopSignal: { signal: 'SIGHUP' }
+} as const
 manager.spawnProcess({ ...frozen, env: process.env })
 manager.spawnProcess(frozen)
 
@@ -69,6 +82,7 @@ same<typeof status.status, 'running' | 'stopped' | 'error' | 'unknown'>(true)
 same<typeof status.pid, number>(true)
 // Beyond the component's own list, and not there for an unknown id.
 export const exitCode: number | null | undefined = status.exitCode
+export const held: Containment | undefined = status.containment
 export const exitSignal: string | null | undefined = status.exitSignal
 
 const logs = manager.getProcessLogs(id, 20)
@@ -81,6 +95,7 @@ for (const entry of manager.listProcesses()) {
   same<typeof entry.status, 'running' | 'stopped' | 'error'>(true)
   same<typeof entry.pid, number>(true)
   same<typeof entry.uptime, number>(true)
+  same<typeof entry.containment, 'tree' | 'nested' | 'group' | 'none'>(true)
 }
 
 export const flags: boolean[] = [
@@ -88,7 +103,10 @@ export const flags: boolean[] = [
   manager.writeStdin(id, Buffer.from('bytes')),
   manager.writeStdin(id, new Uint8Array(3)),
   manager.closeStdin(id),
-  manager.removeProcess(id)
+  manager.removeProcess(id),
+  manager.signalProcess(id, 'SIGUSR1'),
+  manager.signalProcess(id, 10, {}),
+  manager.signalProcess(id, 'SIGHUP', { tree: true })
 ]
 
 export const promises: Array<Promise<boolean>> = [
@@ -120,6 +138,12 @@ manager
     const name: string | null = signal
     console.log(name)
   })
+  .on('exit', ({ resourceUsage }) => {
+    same<typeof resourceUsage, ResourceUsage | null>(true)
+    // Node's own has these fields too.
+    const used: Partial<NodeJS.ResourceUsage> | null = resourceUsage
+    console.log(used?.maxRSS, (resourceUsage?.userCPUTime ?? 0) + (resourceUsage?.systemCPUTime ?? 0))
+  })
   .on('error', ({ processId, error }) => {
     same<typeof processId, string>(true)
     const failure: Error = error
@@ -129,8 +153,11 @@ manager
   .on('backoff', ({ processId, delay, restarts }) => { console.log(processId.length, delay + restarts) })
   .on('spawn', ({ processId, pid }) => { console.log(processId.length, pid + 1) })
   .on('drain', ({ processId }) => { console.log(processId.length) })
-  .on('stop', ({ processId, stopped, survivors, duration }) => {
+  .on('stop', ({ processId, stopped, step, survivors, duration, killed, left }) => {
     same<typeof stopped, boolean>(true)
+    same<typeof step, 'none' | 'stdin' | StopSignalName | 'SIGKILL'>(true)
+    same<typeof killed, number>(true)
+    same<typeof left, number>(true)
     same<typeof survivors, number[]>(true)
     console.log(processId.length, duration + 1)
   })

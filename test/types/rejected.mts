@@ -16,6 +16,15 @@ export const misplaced = new ProcessManager({ command: 'node' })
 // @ts-expect-error only 'pipe' and 'ignore'
 export const inherited = new ProcessManager({ stdin: 'inherit' })
 
+// @ts-expect-error no such way to hold a tree
+export const held = new ProcessManager({ containment: 'cgroup' })
+// @ts-expect-error an object of the signal and who gets it
+export const interrupted = new ProcessManager({ stopSignal: 'SIGINT' })
+// @ts-expect-error a signal that is no stop
+export const woken = new ProcessManager({ stopSignal: { signal: 'SIGCONT' } })
+// @ts-expect-error the whole tree, or the command
+export const grouped = new ProcessManager({ stopSignal: { to: 'group' } })
+
 // @ts-expect-error a config is wanted
 manager.spawnProcess()
 // @ts-expect-error a command is required
@@ -39,6 +48,14 @@ manager.spawnProcess({ command: 'node', encoding: 'hex' })
 void manager.stopProcess()
 // @ts-expect-error a number of milliseconds
 void manager.stopProcess('a', '5s')
+// @ts-expect-error a signal is wanted
+manager.signalProcess('a')
+// @ts-expect-error no signal is called like this
+manager.signalProcess('a', 'TERM')
+// @ts-expect-error an object with tree
+manager.signalProcess('a', 'SIGTERM', true)
+// @ts-expect-error true or false
+manager.signalProcess('a', 'SIGTERM', { tree: 'yes' })
 // @ts-expect-error a promise is no boolean
 export const stopped: boolean = manager.stopProcess('a')
 // @ts-expect-error a number of lines
@@ -54,6 +71,10 @@ manager.on('stdout', ({ line }) => line)
 manager.on('exit', (processId: string, code: number) => code)
 // @ts-expect-error a code may be null
 manager.on('exit', ({ code }) => code + 1)
+// @ts-expect-error nobody may know
+manager.on('exit', ({ resourceUsage }) => resourceUsage.maxRSS)
+// @ts-expect-error no other step
+manager.on('stop', ({ step }) => step === 'SIGSTOP')
 // @ts-expect-error no other stream
 manager.on('line', ({ stream }) => stream === 'stdin')
 

@@ -1,7 +1,7 @@
 'use strict'
 
 const { on: iterate, once: firstOf, errorMonitor } = require('node:events')
-const { makeManager, record, once, exitOf, startReady, run } = require('../support/manager')
+const { makeManager, record, once, exitOf, startReady, run, anyUsage } = require('../support/manager')
 const { fixture, until } = require('../support/children')
 
 const turn = () => new Promise(resolve => setImmediate(resolve))
@@ -42,7 +42,10 @@ describe('the payload of', () => {
     const id = manager.spawnProcess({ command: fixture('exit-with'), args: ['3', '20'] })
     const { pid } = manager.getProcessStatus(id)
     const payload = await exitOf(manager, id)
-    expect(payload).toEqual({ processId: id, code: 3, signal: null, pid, uptime: expect.any(Number), restarts: 0, unsent: 0, requested: false })
+    expect(payload).toEqual({
+      processId: id, code: 3, signal: null, pid, uptime: expect.any(Number), restarts: 0, unsent: 0, requested: false,
+      resourceUsage: anyUsage()
+    })
     expect(payload.uptime).toBeGreaterThanOrEqual(0.02)
     expect(payload.uptime).toBeLessThan(20)
   })
@@ -84,7 +87,8 @@ describe('the payload of', () => {
     manager.stopProcess(id)
     const payload = await once(manager, 'stop')
     expect(payload).toEqual({
-      processId: id, stopped: true, step: 'SIGTERM', code: null, signal: 'SIGTERM', duration: payload.duration, survivors: []
+      processId: id, stopped: true, step: 'SIGTERM', code: null, signal: 'SIGTERM', duration: payload.duration, killed: 0, left: 0,
+      survivors: []
     })
     expect(payload.duration).toBeGreaterThanOrEqual(0)
   })
@@ -124,7 +128,7 @@ describe('order', () => {
 
   test('exit comes though somebody else holds stdout', async () => {
     const manager = makeManager()
-    const id = manager.spawnProcess({ command: fixture('spawn-grandchild'), args: ['setsid', '4'] })
+    const id = manager.spawnProcess({ command: fixture('spawn-grandchild'), args: ['setsid', '4'], killTree: false })
     const [{ data }, exit] = await Promise.all([
       once(manager, 'stdout', ({ data }) => data.includes('grandchild')), exitOf(manager, id)
     ])
@@ -134,7 +138,7 @@ describe('order', () => {
 
   test('what is written after the exit goes to the log, not to listeners', async () => {
     const manager = makeManager()
-    const id = manager.spawnProcess({ command: fixture('spawn-grandchild'), args: ['setsid-late', '0'] })
+    const id = manager.spawnProcess({ command: fixture('spawn-grandchild'), args: ['setsid-late', '0'], containment: 'group' })
     const first = once(manager, 'stdout')
     await exitOf(manager, id)
     const grandchild = Number(/\d+/.exec((await first).data)[0])

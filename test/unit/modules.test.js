@@ -97,7 +97,7 @@ test('the class declares each method that the contract has', () => {
   const ProcessManager = require('../../lib/process-manager')
   const names = Object.getOwnPropertyNames(ProcessManager.prototype)
   expect(names).toEqual(expect.arrayContaining([
-    'spawnProcess', 'stopProcess', 'restartProcess', 'getProcessStatus', 'getProcessLogs', 'listProcesses', 'writeStdin',
+    'spawnProcess', 'stopProcess', 'restartProcess', 'signalProcess', 'getProcessStatus', 'getProcessLogs', 'listProcesses', 'writeStdin',
     'closeStdin', 'removeProcess', 'stopAll', 'cleanup', 'ref', 'unref', 'backend'
   ]))
 })

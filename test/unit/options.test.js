@@ -15,6 +15,7 @@ const table = [
   ['stopTimeout', 0, undefined, false, true], ['maxRestarts', 0, undefined, true, true],
   ['restartDelay', 0, 2 ** 31, false, true], ['restartFactor', 1, 1000, false, true],
   ['maxRestartDelay', 0, 2 ** 31, false, true], ['restartJitter', 0, 1, false, true],
+  ['eofTimeout', 0, 2 ** 31, false, true], ['hostExitTimeout', 0, 2 ** 31, false, true],
   ['stableAfter', 0, undefined, false, true], ['stdinHighWaterMark', 1, undefined, true, true],
   ['maxStdinBytes', 1, undefined, true, true]
 ]
@@ -64,12 +65,14 @@ describe.each(table)('%s', (name, smallest, largest, whole, perProcess) => {
   })
 })
 
-describe.each([['stdin', ['pipe', 'ignore']], ['encoding', ['utf8', 'latin1', 'buffer']]])('%s', (name, words) => {
+describe.each([
+  ['stdin', ['pipe', 'ignore']], ['encoding', ['utf8', 'latin1', 'buffer']], ['containment', ['tree', 'nested', 'group', 'none']]
+])('%s', (name, words) => {
   test('takes its words', () => {
     for (const word of words) makeManager({ [name]: word })
   })
 
-  test.each([['none'], [''], ['Pipe'], ['utf-16'], ['pipe\0'], ['__proto__']])('refuses %j', word => {
+  test.each([['nothing'], [''], ['Pipe'], ['Tree'], ['utf-16'], ['pipe\0'], ['__proto__']])('refuses %j', word => {
     const error = thrownBy(() => new ProcessManager({ [name]: word }))
     expect(error).toBeInstanceOf(TypeError)
     expect(error.code).toBe('ERR_INVALID_ARG_VALUE')
@@ -78,6 +81,89 @@ describe.each([['stdin', ['pipe', 'ignore']], ['encoding', ['utf8', 'latin1', 'b
 
   test.each([[3], [null], [true], [{}]])('refuses %p', value => {
     expect(thrownBy(() => new ProcessManager({ [name]: value }))).toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' })
+  })
+})
+
+describe.each(['autoRestart', 'privateWorkingDir', 'killTree'])('%s', name => {
+  test('is true or false', () => {
+    const manager = makeManager({ [name]: true })
+    for (const value of [false, undefined]) manager.spawnProcess({ command, [name]: value })
+    expect(manager.listProcesses()).toHaveLength(2)
+  })
+
+  test.each([[0], [1], ['true'], [null], [{}]])('refuses %p', value => {
+    const manager = makeManager()
+    for (const act of [() => new ProcessManager({ [name]: value }), () => manager.spawnProcess({ command, [name]: value })]) {
+      const error = thrownBy(act)
+      expect(error).toBeInstanceOf(TypeError)
+      expect(error.code).toBe('ERR_INVALID_ARG_TYPE')
+      expect(error.message).toMatch(new RegExp(`^(options|config)\\.${name} must be true or false; got `))
+    }
+    expect(manager.listProcesses()).toEqual([])
+  })
+})
+
+describe('stopSignal', () => {
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']
+
+  /** What both levels throw, as [level, error]. */
+  function refusals (stopSignal) {
+    const manager = makeManager()
+    const errors = [
+      ['options', thrownBy(() => new ProcessManager({ stopSignal }))],
+      ['config', thrownBy(() => manager.spawnProcess({ command, stopSignal }))]
+    ]
+    expect(manager.listProcesses()).toEqual([])
+    for (const [, error] of errors) expect(error).toBeInstanceOf(TypeError)
+    return errors
+  }
+
+  test('takes its signals and who gets them, together or alone', () => {
+    const manager = makeManager({ stopSignal: {} })
+    for (const signal of signals) {
+      for (const stopSignal of [{ signal }, { signal, to: 'command' }, { signal, to: 'tree' }]) {
+        makeManager({ stopSignal })
+        expect(manager.removeProcess(manager.spawnProcess({ command, stopSignal }))).toBe(false)
+      }
+    }
+    for (const stopSignal of [undefined, {}, { to: 'command' }, { signal: undefined, to: undefined }, Object.create(null)]) {
+      makeManager({ stopSignal })
+    }
+  })
+
+  test.each([['SIGKILL'], ['SIGSTOP'], ['SIGCONT'], ['TERM'], ['sigterm'], ['']])('refuses the signal %j', signal => {
+    for (const [level, error] of refusals({ signal })) {
+      expect(error.code).toBe('ERR_INVALID_ARG_VALUE')
+      expect(error.message).toContain(`${level}.stopSignal.signal must be one of`)
+      for (const good of signals) expect(error.message).toContain(`'${good}'`)
+      expect(error.message).toContain(`got "${signal}"`)
+    }
+  })
+
+  test.each([['group'], ['all'], ['Tree'], ['']])('refuses to send it to %j', to => {
+    for (const [level, error] of refusals({ to })) {
+      expect(error.code).toBe('ERR_INVALID_ARG_VALUE')
+      expect(error.message).toContain(`${level}.stopSignal.to must be one of 'tree', 'command'; got "${to}"`)
+    }
+  })
+
+  test.each([[{ signal: 15 }, 'signal'], [{ signal: null }, 'signal'], [{ to: true }, 'to'], [{ to: ['tree'] }, 'to']])(
+    'refuses other types: %p', (stopSignal, member) => {
+      for (const [level, error] of refusals(stopSignal)) {
+        expect(error.code).toBe('ERR_INVALID_ARG_TYPE')
+        expect(error.message).toContain(`${level}.stopSignal.${member} must be a string; got `)
+      }
+    })
+
+  test.each([['SIGINT'], [15], [null], [true], [[]], [() => {}]])('refuses to be %p', stopSignal => {
+    for (const [level, error] of refusals(stopSignal)) {
+      expect(error.code).toBe('ERR_INVALID_ARG_TYPE')
+      expect(error.message).toContain(`${level}.stopSignal must be an object; got `)
+    }
+  })
+
+  test('is no option under the names of its members', () => {
+    makeManager({ 'stopSignal.signal': 'nonsense', signal: 3, to: 'nobody' })
   })
 })
 

@@ -19,6 +19,11 @@ function writeScript (file, text) {
   return file
 }
 
+/** Whose child a process is in the end, from its parent's pid: a keeper stands between. */
+function hostOf (manager, id, parent) {
+  return manager.getProcessStatus(id).containment === 'tree' ? look(parent).ppid : parent
+}
+
 describe('spawnProcess', () => {
   test('returns the id at once, with the pid known and the status running', async () => {
     const manager = makeManager()
@@ -26,7 +31,7 @@ describe('spawnProcess', () => {
     expect(id).toBe('mine')
     const { pid, status } = manager.getProcessStatus(id)
     expect(status).toBe('running')
-    expect(look(pid).ppid).toBe(process.pid)
+    expect(hostOf(manager, id, look(pid).ppid)).toBe(process.pid)
     await expect(once(manager, 'spawn')).resolves.toEqual({ processId: 'mine', pid, restarts: 0 })
   })
 
@@ -160,9 +165,12 @@ describe('the command starts', () => {
   })
 
   test('as the leader of a group of its own', async () => {
-    const shown = await showStart(makeManager())
+    const manager = makeManager()
+    const shown = await showStart(manager)
+    const { containment } = manager.getProcessStatus(shown.id)
     expect(shown.pgrp).toBe(shown.pid)
-    expect(shown.ppid).toBe(process.pid)
+    expect(shown.session).toBe(containment === 'tree' ? shown.ppid : shown.pid)
+    if (containment !== 'tree') expect(shown.ppid).toBe(process.pid)
   })
 
   test('with pipes as stdout and stderr that can be opened by name', async () => {

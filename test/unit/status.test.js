@@ -1,9 +1,10 @@
 'use strict'
 
-const { makeManager, once, exitOf, startReady, run } = require('../support/manager')
+const { makeManager, once, exitOf, startReady, run, inEffect } = require('../support/manager')
 const { fixture } = require('../support/children')
 
-const fields = ['pid', 'status', 'state', 'uptime', 'cpu', 'memory', 'restarts', 'exitCode', 'exitSignal', 'error']
+const fields = ['pid', 'status', 'state', 'containment', 'uptime', 'cpu', 'memory', 'restarts', 'exitCode', 'exitSignal', 'error']
+const containment = inEffect('tree')
 const atRest = { pid: 0, uptime: 0, cpu: 0, memory: 0 }
 
 describe('getProcessStatus', () => {
@@ -31,8 +32,8 @@ describe('getProcessStatus', () => {
     const id = await startReady(manager, { command: fixture('say-ready') })
     const status = manager.getProcessStatus(id)
     expect(status).toEqual({
-      pid: expect.any(Number), status: 'running', state: 'running', uptime: expect.any(Number), cpu: expect.any(Number),
-      memory: expect.any(Number), restarts: 0, exitCode: null, exitSignal: null, error: null
+      pid: expect.any(Number), status: 'running', state: 'running', containment, uptime: expect.any(Number),
+      cpu: expect.any(Number), memory: expect.any(Number), restarts: 0, exitCode: null, exitSignal: null, error: null
     })
     expect(status.pid).toBeGreaterThan(1)
     expect(() => process.kill(status.pid, 0)).not.toThrow()
@@ -42,7 +43,7 @@ describe('getProcessStatus', () => {
   test('after an exit, by code and by signal', async () => {
     const manager = makeManager()
     const { id } = await run(manager, { command: fixture('exit-with'), args: ['3'] })
-    const rest = { ...atRest, status: 'stopped', state: 'exited', restarts: 0, error: null }
+    const rest = { ...atRest, status: 'stopped', state: 'exited', containment, restarts: 0, error: null }
     expect(manager.getProcessStatus(id)).toEqual({ ...rest, exitCode: 3, exitSignal: null })
     const { id: killed } = await run(manager, { command: fixture('die-by'), args: ['15'] })
     expect(manager.getProcessStatus(killed)).toEqual({ ...rest, exitCode: null, exitSignal: 'SIGTERM' })
@@ -54,7 +55,8 @@ describe('getProcessStatus', () => {
     const { error } = await once(manager, 'error')
     const status = manager.getProcessStatus(id)
     expect(status).toEqual({
-      ...atRest, status: 'error', state: 'failed', restarts: 0, exitCode: null, exitSignal: null, error: expect.any(Error)
+      ...atRest, status: 'error', state: 'failed', containment, restarts: 0, exitCode: null, exitSignal: null,
+      error: expect.any(Error)
     })
     expect(status.error).toBeInstanceOf(Error)
     expect({ ...status.error, message: status.error.message }).toEqual({ ...error, message: error.message })
@@ -109,8 +111,8 @@ describe('listProcesses', () => {
     const id = await startReady(manager, { command: fixture('say-ready') })
     const [entry] = manager.listProcesses()
     expect(entry).toMatchObject({
-      id, pid: manager.getProcessStatus(id).pid, status: 'running', command: fixture('say-ready'), state: 'running', restarts: 0,
-      exitCode: null, exitSignal: null
+      id, pid: manager.getProcessStatus(id).pid, status: 'running', command: fixture('say-ready'), state: 'running', containment,
+      restarts: 0, exitCode: null, exitSignal: null
     })
     expect(entry.memory).toBeGreaterThan(0)
     expect(entry.uptime).toBeGreaterThan(0)

@@ -18,7 +18,8 @@ describe('stopProcess', () => {
     expect(await manager.stopProcess(id)).toBe(true)
     await ending
     expect(await stop).toEqual({
-      processId: id, stopped: true, step: 'SIGTERM', code: 0, signal: null, duration: expect.any(Number), survivors: []
+      processId: id, stopped: true, step: 'SIGTERM', code: 0, signal: null, duration: expect.any(Number), killed: 0, left: 0,
+      survivors: []
     })
     expect(manager.getProcessStatus(id)).toMatchObject({ status: 'stopped', state: 'exited', pid: 0, exitCode: 0 })
   })
@@ -43,7 +44,7 @@ describe('stopProcess', () => {
     const began = performance.now()
     expect(await manager.stopProcess(id, 150)).toBe(true)
     expect(performance.now() - began).toBeGreaterThanOrEqual(149)
-    expect(await stop).toMatchObject({ stopped: true, step: 'SIGKILL', signal: 'SIGKILL', code: null })
+    expect(await stop).toMatchObject({ stopped: true, step: 'SIGKILL', signal: 'SIGKILL', code: null, killed: 1, left: 0 })
     expect((await stop).duration).toBeGreaterThanOrEqual(149)
     expect(manager.getProcessStatus(id).exitSignal).toBe('SIGKILL')
   })
@@ -186,9 +187,9 @@ describe('what the command started', () => {
     expect(isAlive(grandchild)).toBe(false)
   })
 
-  test('in a session of its own does not hold up a stop, though it holds stdout', async () => {
+  test('in a session of its own is out of reach without a keeper, and does not hold up a stop, though it holds stdout', async () => {
     const manager = makeManager()
-    const [id, grandchild] = await startFamily(manager, 'setsid')
+    const [id, grandchild] = await startFamily(manager, 'setsid', { containment: 'group' })
     expect(await manager.stopProcess(id)).toBe(true)
     process.kill(grandchild, 'SIGKILL')
     await until(() => !isAlive(grandchild), 'the daemon is gone')
@@ -248,7 +249,7 @@ describe('a stop at any moment', () => {
     const stop = once(manager, 'stop')
     const seen = record(manager)
     expect(await manager.stopProcess(id)).toBe(true)
-    expect(await stop).toMatchObject({ stopped: true, step: 'none', duration: 0, survivors: [] })
+    expect(await stop).toMatchObject({ stopped: true, step: 'none', duration: 0, killed: 0, left: 0, survivors: [] })
     expect(manager.getProcessStatus(id)).toMatchObject({ status: 'stopped', state: 'exited', exitCode: 1 })
     await new Promise(resolve => setTimeout(resolve, 150))
     expect(seen.map(([name]) => name)).toEqual(['stop'])

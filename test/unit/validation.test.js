@@ -2,7 +2,7 @@
 
 // Configs that are refused: spawnProcess throws, and nothing is started.
 
-const { makeManager, record, run, showStart, thrownBy } = require('../support/manager')
+const { makeManager, record, once, run, showStart, startReady, thrownBy, inEffect } = require('../support/manager')
 const { fixture } = require('../support/children')
 
 const command = fixture('say-ready')
@@ -49,7 +49,10 @@ describe('types', () => {
     ['workingDir', 3, 'config.workingDir'], ['workingDir', null, 'config.workingDir'],
     ['autoRestart', 1, 'config.autoRestart'], ['autoRestart', 'true', 'config.autoRestart'],
     ['maxRestarts', '3', 'config.maxRestarts'], ['encoding', 8, 'config.encoding'], ['stdin', true, 'config.stdin'],
-    ['privateWorkingDir', 'yes', 'config.privateWorkingDir'],
+    ['privateWorkingDir', 'yes', 'config.privateWorkingDir'], ['killTree', 0, 'config.killTree'],
+    ['containment', false, 'config.containment'], ['eofTimeout', '5', 'config.eofTimeout'],
+    ['hostExitTimeout', null, 'config.hostExitTimeout'], ['stopSignal', 'SIGINT', 'config.stopSignal'],
+    ['stopSignal', { signal: 2 }, 'config.stopSignal.signal'], ['stopSignal', { to: 1 }, 'config.stopSignal.to'],
     ['inheritEnv', 'all', 'config.inheritEnv'], ['inheritEnv', 3, 'config.inheritEnv'],
     ['inheritEnv', ['A', 3], 'config.inheritEnv[1]'], ['allowUnsafeEnv', 'A', 'config.allowUnsafeEnv'],
     ['allowUnsafeEnv', [3], 'config.allowUnsafeEnv[0]']
@@ -118,7 +121,8 @@ describe('own properties only', () => {
     shell: true, args: ['polluted'], env: { POLLUTED: '1' }, workingDir: '/', autoRestart: true, id: 'polluted', cwd: '/',
     maxRestarts: 1, stdin: 'ignore', encoding: 'buffer', inheritEnv: false, allowUnsafeEnv: ['LD_PRELOAD'],
     LD_PRELOAD: '/polluted.so', POLLUTED_NAME: 'x', maxLogLines: 1, maxProcesses: 1, allowedCommands: [], 0: 'polluted',
-    privateWorkingDir: true
+    privateWorkingDir: true, killTree: false, containment: 'none', eofTimeout: 60000, hostExitTimeout: 60000,
+    stopSignal: { signal: 'SIGUSR1', to: 'command' }, to: 'nobody', tree: true
   }
 
   afterEach(() => {
@@ -149,6 +153,12 @@ describe('own properties only', () => {
     const { stdout } = await run(manager, { command: fixture('numbered-lines'), args: ['5'] })
     expect(stdout).toBe('1\n2\n3\n4\n5\n')
     expect(manager.getProcessLogs('proc_1001').stdout).toHaveLength(5)
+    /* The members of an object option are no exception. */
+    const id = await startReady(manager, { command: fixture('say-ready'), stopSignal: {} })
+    expect(manager.getProcessStatus(id).containment).toBe(inEffect('tree'))
+    const stop = once(manager, 'stop')
+    await manager.stopProcess(id)
+    expect(await stop).toMatchObject({ step: 'SIGTERM', signal: 'SIGTERM' })
   })
 
   test('a command on Object.prototype is no command, a hole in args is not filled', () => {
@@ -189,7 +199,8 @@ describe('getters and proxies', () => {
   const boom = new Error('boom')
   const thrower = { enumerable: true, get () { throw boom } }
 
-  test.each(['command', 'args', 'env', 'id', 'workingDir', 'autoRestart', 'maxLogLines', 'encoding', 'inheritEnv'])(
+  test.each(['command', 'args', 'env', 'id', 'workingDir', 'autoRestart', 'maxLogLines', 'encoding', 'inheritEnv', 'containment',
+    'stopSignal'])(
     'what a getter of %s throws is what the caller gets', field => {
       expect(refusal(Object.defineProperty({ command }, field, thrower))).toBe(boom)
     })
@@ -197,12 +208,13 @@ describe('getters and proxies', () => {
   test('in env and args too', () => {
     expect(refusal({ command, env: Object.defineProperty({}, 'A', thrower) })).toBe(boom)
     expect(refusal({ command, args: Object.defineProperty(['a', 'b'], 1, thrower) })).toBe(boom)
+    expect(refusal({ command, stopSignal: Object.defineProperty({}, 'to', thrower) })).toBe(boom)
     expect(thrownBy(() => makeManager(Object.defineProperty({}, 'maxEnded', thrower)))).toBe(boom)
   })
 
   test('each property is read once', () => {
     const reads = new Map()
-    const config = new Proxy({ command, args: ['a'], id: 'x', env: {} }, {
+    const config = new Proxy({ command, args: ['a'], id: 'x', env: {}, stopSignal: { signal: 'SIGINT', to: 'tree' } }, {
       get (target, name) {
         reads.set(name, (reads.get(name) ?? 0) + 1)
         return target[name]
@@ -211,6 +223,7 @@ describe('getters and proxies', () => {
     makeManager().spawnProcess(config)
     expect([...reads.values()].every(count => count === 1)).toBe(true)
     expect(reads.get('command')).toBe(1)
+    expect(reads.get('stopSignal')).toBe(1)
   })
 
   test('a getter may use the manager', () => {
