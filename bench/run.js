@@ -12,7 +12,7 @@ const { compile, output } = require('./lib/programs')
 const { interleave, keyOf } = require('./lib/rounds')
 const { table, figure } = require('./lib/table')
 
-const questions = ['spawn-block', 'spawn-exit', 'scale', 'restart', 'leak']
+const questions = ['spawn-block', 'spawn-exit', 'scale', 'restart', 'leak', 'orphans']
 const DESCRIPTORS_PER_CHILD = 4 // three pipes and what watches it
 
 const print = (...lines) => console.log(lines.join('\n'))
@@ -63,6 +63,7 @@ function answer(name) {
   const look = (contender, at, metric) => results[keyOf({ name: contender, at })]?.[metric]?.value
   const checks = goals.check(name, look)
   showFigures(question, look)
+  if (question.show) print('', question.show(results))
   showGoals(checks)
   return { results, goals: checks }
 }

@@ -5,7 +5,7 @@
  * for what is no time. ratio is the most that is allowed. */
 
 const { OURS, NODE, CLONE } = require('./contenders')
-const { memory, children, memoryName } = require('./profile')
+const { memory, children, isQuick, memoryName } = require('./profile')
 
 const [small, medium, large] = [memory.small, memory.medium, memory.large].map(memoryName)
 const [few, many, most] = [children.few, children.many, children.most].map(String)
@@ -71,6 +71,12 @@ const goals = {
     { name: 'descriptors left behind', ours: [OURS, 'cycles', 'descriptors'], against: 1, ratio: 0 },
     { name: 'zombies left behind', ours: [OURS, 'cycles', 'zombies'], against: 1, ratio: 0 },
     { name: 'MiB that the second half grows', ours: [OURS, 'cycles', 'growth'], against: 1, ratio: 2 }
+  ],
+
+  orphans: [
+    { name: 'processes left behind by any way', ours: [OURS, 'matrix', 'left'], against: 1, ratio: 0 },
+    { name: 'ms from the host gone to the tree gone', ours: [OURS, 'matrix', 'quick'], against: 500, ratio: 1 },
+    ...(isQuick ? [] : [{ name: 'the same where SIGTERM is ignored', ours: [OURS, 'matrix', 'slow'], against: 2500, ratio: 1 }])
   ]
 }
 
