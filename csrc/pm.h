@@ -234,7 +234,7 @@ typedef struct pm_callbacks {
 /*
  * The program that each command runs under for PM_CONTAINMENT_TREE and _NESTED:
  * see csrc/keeper. Counted by references: one of who opened it, one of each
- * manager that has it.
+ * manager that has it; all in the thread that opened it.
  */
 typedef struct pm_keeper pm_keeper_t;
 

@@ -210,6 +210,12 @@ static void test_restart_after_a_stop(void **state) {
   assert_int_equal(host_count(&h, "a", PM_EVENT_SPAWN), 2);
   assert_int_equal(host_status(&h, "a").restarts, 1);
   assert_int_equal(first.times, 1);
+
+  /* A keeper is the ordinary user's for good, whoever closes the host. */
+  host_wait_output(&h, "a", "ready\nready\n");
+  kill_as_root(host_status(&h, "a").pid);
+  host_wait(&h, "a", PM_EVENT_EXIT, 2);
+  host_wait_idle(&h);
   close_host(&h);
 }
 
