@@ -187,6 +187,10 @@ static void give_up(pm__process_t *p, const pm__end_t *end) {
     pm__error_set(&error, UV_ECANCELED, "ERR_RESTART_LIMIT", "Error",
                   "Gave up on %s after %.0f restarts (maxRestarts); its last start was ended by signal %d", name, limit,
                   p->last_exit.signum);
+  else if (end->started && end->code < 0)
+    pm__error_set(&error, UV_ECANCELED, "ERR_RESTART_LIMIT", "Error",
+                  "Gave up on %s after %.0f restarts (maxRestarts); how its last start ended is not known", name,
+                  limit);
   else if (end->started)
     pm__error_set(&error, UV_ECANCELED, "ERR_RESTART_LIMIT", "Error",
                   "Gave up on %s after %.0f restarts (maxRestarts); its last start ended with exit code %d", name,
@@ -249,7 +253,9 @@ static void sweep(pm__process_t *p) {
 }
 
 static void decide(pm__process_t *p) {
-  const pm__end_t end = {.started = true, .code = p->last_exit.code, .uptime = pm__run_uptime(p->run) * 1000};
+  /* Whatever the command made of the loss of its keeper: that was no end of its own. */
+  int code = p->run->loss_told ? -1 : p->last_exit.code;
+  const pm__end_t end = {.started = true, .code = code, .uptime = pm__run_uptime(p->run) * 1000};
   pm__run_release(p);
   after_end(p, &end);
 }

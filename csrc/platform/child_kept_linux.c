@@ -45,14 +45,16 @@ static void announce_exit(pm__child_t *child) {
 /* Looks whether it has ended, and how: one that was killed has left its work
  * undone. It stays a zombie as yet, so that its pid, the number of the session, is
  * given to nobody else. ECHILD: somebody else has reaped it (a host that ignores
- * SIGCHLD); if something was left, that has to be looked for. */
+ * SIGCHLD). When nothing was left any more, the work was done however it ended; but
+ * that may be so because the outer one was killed, on which the inner one ends all. */
 static void look_at_keeper(pm__child_t *child) {
   siginfo_t info = {0};
   if (child->keeper_ended) return;
   int r = waitid(P_PID, (id_t)child->keeper, &info, WEXITED | WNOHANG | WNOWAIT);
   child->keeper_ended = r == 0 ? info.si_pid == child->keeper : errno == ECHILD;
   if (!child->keeper_ended) return;
-  bool clean = r == 0 ? info.si_code == CLD_EXITED : child->reported && !child->left;
+  bool clean = r == 0 && info.si_code == CLD_EXITED;
+  if (!clean && child->reported && !child->left) clean = r != 0 || !child->inner_keeper;
   if (!clean) child->lost = true;
 }
 
@@ -95,10 +97,17 @@ static void await_keeper(pm__child_t *child) {
 static void on_control(pm__watch_t *watch) {
   pm__child_t *child = watch->data;
   pm__keeper_report_t report;
-  ssize_t n = recv(child->socket, &report, sizeof(report), MSG_DONTWAIT);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  ssize_t n;
+  /* An order that the keeper left unread makes its end an ECONNRESET, once, which
+   * comes before what it had said (unix_release_sock in the kernel). */
+  do {
+    n = recv(child->socket, &report, sizeof(report), MSG_DONTWAIT);
+  } while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+  if (n < 0 && errno == EAGAIN) return;
   if (n == (ssize_t)sizeof(report)) {
     take_report(child, &report);
+    /* Perhaps it was the end of the outer keeper that made the inner one end the tree. */
+    if (child->inner_keeper) look_at_keeper(child);
     if (report.left) {
       announce_exit(child);
       return;
@@ -140,12 +149,8 @@ static void signal_member(const pm__child_t *child, int pid, int signum) {
 
 /* Without its keeper what stayed in its session can still be found. Returns how
  * many that were. */
-static int kill_session(pm__child_t *child) {
-  int pids[MOST_LISTED];
-  int count = pm__session_members(child->keeper, pids, MOST_LISTED);
-  for (int i = 0; i < count && i < MOST_LISTED; i++)
-    signal_member(child, pids[i], SIGKILL);
-  return count;
+static int kill_session(const pm__child_t *child) {
+  return pm__session_kill(child->keeper, child->pid);
 }
 
 static bool has_no_keeper(const pm__child_t *child) {

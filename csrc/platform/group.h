@@ -34,4 +34,9 @@ int pm__group_members(int pgid, int *pids, int max);
 /* The same of a session. pids may be NULL when max is 0. */
 int pm__session_members(int session, int *pids, int max);
 
+/* SIGKILL to all of a session whose leader is a zombie, or has just been one; group
+ * is the process group in it that forks if any does. Returns how many there
+ * were: repeated until 0, nothing is left. */
+int pm__session_kill(int session, int group);
+
 #endif /* PM_PLATFORM_GROUP_H */

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,6 +13,11 @@
 
 #include "../core/alloc.h"
 #include "proc_stat.h"
+#include "raw_syscall.h"
+#include "tree.h"
+
+/* At a time. */
+enum { MOST_KILLED = 4096 };
 
 /* Nanoseconds of waiting for each one of looking. */
 enum { COST_FACTOR = 20 };
@@ -123,4 +129,33 @@ int pm__session_members(int session, int *pids, int max) {
   members_t members = {.of_session = true, .wanted = session, .pids = pids, .max = max};
   look_at_all(add_member, &members);
   return members.count;
+}
+
+/* Its number may have been given anew, but not in that session. */
+static void kill_member(int session, int pid) {
+  pm__proc_stat_t stat;
+  long fd = pm__raw2(SYS_pidfd_open, pid, 0);
+  if (fd < 0) return;
+  if (pm__tree_stat(pid, &stat) == 0 && stat.session == session) pm__raw4(SYS_pidfd_send_signal, fd, SIGKILL, 0, 0);
+  close((int)fd);
+}
+
+/* What a signal to the group has reached forks no more: fork checks for one under the
+ * lock that the signal takes. */
+static void kill_group(int session, int group) {
+  pm__proc_stat_t stat;
+  if (group <= 1 || (pm__tree_stat(group, &stat) == 0 && stat.session != session)) return;
+  kill(-group, SIGKILL);
+}
+
+/* The first look tells whether there was anybody. It misses who forks and exits faster
+ * than it gets on; the second does not. */
+int pm__session_kill(int session, int group) {
+  int pids[MOST_KILLED];
+  int count = pm__session_members(session, pids, MOST_KILLED);
+  kill_group(session, group);
+  if (count == 0) count = pm__session_members(session, pids, MOST_KILLED);
+  for (int i = 0; i < count && i < MOST_KILLED; i++)
+    kill_member(session, pids[i]);
+  return count;
 }

@@ -26,6 +26,10 @@
 /* One for the host's own child, one for what each keeper clones. */
 enum { STACKS = 1 + PM__MOST_KEEPERS };
 
+/* Looks, some milliseconds each, for what is left of a spawn whose keeper was
+ * killed: only what cannot be killed at once takes more than two. */
+enum { MOST_SWEEPS = 50 };
+
 static int clone_start(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
 static int clone_signal_group(pm__child_t *child, int signum);
 
@@ -168,18 +172,29 @@ static void await_stray(const pm__launch_t *l, pid_t pid, int signum) {
   close(fd.fd);
 }
 
+/* It stays a zombie, so that its session's number is given to nobody else. */
+static bool was_killed(const pm__launch_t *l, int pid) {
+  siginfo_t info = {0};
+  int r;
+  do {
+    r = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | __WALL);
+  } while (r < 0 && errno == EINTR);
+  /* A host that ignores SIGCHLD is not told; but who failed has said why. */
+  return r == 0 ? info.si_code != CLD_EXITED : l->error == 0;
+}
+
 /* Somebody killed the first child before it became the keeper. What it had cloned
  * may still run in our memory, for the few instructions until it dies of that: as
- * long it must be waited for. An inner keeper that works is told to end its tree. */
+ * long it must be waited for. An inner keeper has lost its parent, too, but is not
+ * killed: its command may have started others that only it can find. Its order waits
+ * for it if it does not work yet. */
 static void end_strays(const pm__launch_t *l, int socket) {
   const pm__keeper_order_t order = {.kind = PM__KEEPER_KILL};
-  if (l->kept[1]) {
-    send(socket, &order, sizeof(order), MSG_DONTWAIT | MSG_NOSIGNAL);
-    await_stray(l, l->keeper[1], 0);
-    return;
-  }
-  await_stray(l, l->keeper[1], SIGKILL);
+  if (l->keeper[1] > 0) send(socket, &order, sizeof(order), MSG_DONTWAIT | MSG_NOSIGNAL);
+  await_stray(l, l->keeper[1], SIGCONT);
   await_stray(l, l->command, SIGKILL);
+  for (int i = 0; l->keeper[0] > 0 && i < MOST_SWEEPS && pm__session_kill(l->keeper[0], l->command) > 0; i++) {
+  }
 }
 
 static int launch(pm__spawner_t *s, pm__launch_t *l, int socket, int *pid, int *pidfd, pm__spawn_failure_t *why) {
@@ -189,11 +204,10 @@ static int launch(pm__spawner_t *s, pm__launch_t *l, int socket, int *pid, int *
       pm__clone(l->keepers ? pm__launch_keeper : pm__launch_command, pm__stack_top(s->stack, 0), flags, l, pid, pidfd);
   if (r != 0) return pm__spawn_fail(why, r, "clone", NULL);
   if (l->error == 0 && (l->kept[0] || l->keepers == 0)) return 0;
+  bool killed = l->keepers > 0 && was_killed(l, *pid);
+  if (killed) end_strays(l, socket);
   discard(*pid, pidfd);
-  if (l->error == 0) {
-    end_strays(l, socket);
-    return pm__spawn_fail(why, UV_ESRCH, pm__step_name(PM__STEP_KEEPER), NULL);
-  }
+  if (killed) return pm__spawn_fail(why, UV_ESRCH, pm__step_name(PM__STEP_KEEPER), NULL);
   if (l->step == PM__STEP_UNSHARE && !s->no_close_range) {
     /* Nothing has happened yet: once more without sharing the table. */
     s->no_close_range = true;
