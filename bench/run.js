@@ -12,8 +12,8 @@ const { compile, output } = require('./lib/programs')
 const { interleave, keyOf } = require('./lib/rounds')
 const { table, figure } = require('./lib/table')
 
-const questions = ['spawn-block', 'spawn-exit', 'scale', 'restart', 'leak', 'orphans']
-const DESCRIPTORS_PER_CHILD = 4 // three pipes and what watches it
+const questions = ['spawn-block', 'spawn-exit', 'scale', 'restart', 'leak', 'keeper', 'stop', 'orphans']
+const DESCRIPTORS_PER_CHILD = 5 // three pipes, a pidfd, the keeper's socket
 
 const print = (...lines) => console.log(lines.join('\n'))
 
@@ -38,13 +38,15 @@ const showLoad = (when, { average, processes }) =>
 
 function showFigures({ title, lines, trials }, look) {
   const contenders = [...new Set(trials.map(({ name }) => name))]
-  const head = [title, ...contenders, `/ ${NODE}`]
+  const hasPeer = contenders.includes(NODE)
   const hasLimit = contenders.includes(CLONE)
+  const head = [title, ...contenders, ...(hasPeer ? [`/ ${NODE}`] : [])]
   if (hasLimit) head.push(`/ ${CLONE}`)
   const rows = lines.map(({ text, at, metric }) => {
     const value = (name) => look(name, at, metric)
     const ratio = (name) => (value(name) ? figure(value(OURS) / value(name)) : '')
-    return [text, ...contenders.map((name) => figure(value(name))), ratio(NODE), ...(hasLimit ? [ratio(CLONE)] : [])]
+    const ratios = [...(hasPeer ? [ratio(NODE)] : []), ...(hasLimit ? [ratio(CLONE)] : [])]
+    return [text, ...contenders.map((name) => figure(value(name))), ...ratios]
   })
   print('', table(head, rows))
 }

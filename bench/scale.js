@@ -1,6 +1,6 @@
 'use strict'
 
-const { NODE, OURS, CLONE, library, limit } = require('./lib/contenders')
+const { NODE, OURS, GROUP, CLONE, library, limit } = require('./lib/contenders')
 const { children, probes } = require('./lib/profile')
 const { program } = require('./lib/programs')
 
@@ -27,5 +27,9 @@ module.exports = {
     ...lines('host memory per child of N, KiB', 'kibibytes', many, most)
   ],
   /* child_process takes minutes for the most. */
-  trials: [...trialsAt(few, [OURS, NODE]), ...trialsAt(many, [OURS, NODE]), ...trialsAt(most, [OURS])]
+  trials: [
+    ...trialsAt(few, [OURS, GROUP, NODE]),
+    ...trialsAt(many, [OURS, GROUP, NODE]),
+    ...trialsAt(most, [OURS, GROUP])
+  ]
 }

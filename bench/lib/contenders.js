@@ -3,6 +3,7 @@
 /* Names as the tables and the goals use them. */
 
 const OURS = 'ours'
+const GROUP = 'ours, group'
 const NODE = 'child_process'
 const CLONE = 'C clone'
 
@@ -10,6 +11,8 @@ const CLONE = 'C clone'
 const libraries = {
   __proto__: null,
   [OURS]: { driver: 'ours' },
+  /* Without keepers. */
+  [GROUP]: { driver: 'ours', options: { containment: 'group' } },
   [NODE]: { driver: 'child_process' },
   execa: { driver: 'execa', package: 'execa' },
   'nano-spawn': { driver: 'nano-spawn', package: 'nano-spawn' },
@@ -21,7 +24,8 @@ const peers = Object.values(libraries).flatMap((library) => library.package ?? [
 
 /** A trial in JavaScript. at names the setting in tables and goals. */
 function library(name, trial, at, setting) {
-  return { name, at, trial, driver: libraries[name].driver, setting }
+  const { driver, options } = libraries[name]
+  return { name, at, trial, driver, setting: { ...setting, ...(options && { driverOptions: options }) } }
 }
 
 /** A trial in C: a program and its arguments. */
@@ -29,4 +33,4 @@ function limit(name, at, ...c) {
   return { name, at, c }
 }
 
-module.exports = { OURS, NODE, CLONE, names: Object.keys(libraries), peers, library, limit }
+module.exports = { OURS, GROUP, NODE, CLONE, names: Object.keys(libraries), peers, library, limit }

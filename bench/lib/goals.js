@@ -4,8 +4,9 @@
  * a figure: contender, setting, metric; against may also be a plain number,
  * for what is no time. ratio is the most that is allowed. */
 
-const { OURS, NODE, CLONE } = require('./contenders')
+const { OURS, GROUP, NODE, CLONE } = require('./contenders')
 const { memory, children, isQuick, memoryName } = require('./profile')
+const { EOF_FIRST } = require('../stop')
 
 const [small, medium, large] = [memory.small, memory.medium, memory.large].map(memoryName)
 const [few, many, most] = [children.few, children.many, children.most].map(String)
@@ -14,22 +15,29 @@ const [few, many, most] = [children.few, children.many, children.most].map(Strin
 const slack = 1.25
 
 /** The same figure of somebody else. */
-const versus = (contender, at, metric) => ({ ours: [OURS, at, metric], against: [contender, at, metric] })
+const versus = (contender, at, metric, ours = OURS) => ({ ours: [ours, at, metric], against: [contender, at, metric] })
+
+/** It costs the same whatever the host's size. */
+const flat = (ours) => ({
+  name: `${ours === OURS ? 'spawn blocks the loop' : 'group'}: ${large} / ${small}`,
+  ours: [ours, large, 'block'],
+  against: [ours, small, 'block'],
+  ratio: 1.5
+})
 
 const goals = {
   __proto__: null,
 
+  /* A process without a keeper is held to more than one with. */
   'spawn-block': [
-    { name: `spawn blocks the loop, ${small}, / child_process`, ...versus(NODE, small, 'block'), ratio: 0.12 },
-    { name: `spawn blocks the loop, ${medium}, / child_process`, ...versus(NODE, medium, 'block'), ratio: 0.006 },
-    { name: `spawn blocks the loop, ${large}, / child_process`, ...versus(NODE, large, 'block'), ratio: 0.002 },
-    { name: `spawn blocks the loop, ${small}, / C clone`, ...versus(CLONE, small, 'block'), ratio: 2.5 },
-    {
-      name: `spawn blocks the loop, ${large} / ${small}`,
-      ours: [OURS, large, 'block'],
-      against: [OURS, small, 'block'],
-      ratio: 1.5
-    },
+    { name: `spawn blocks the loop, ${small}, / child_process`, ...versus(NODE, small, 'block'), ratio: 0.2 },
+    { name: `spawn blocks the loop, ${small}, / C clone`, ...versus(CLONE, small, 'block'), ratio: 4 },
+    flat(OURS),
+    { name: `group: ${small}, / child_process`, ...versus(NODE, small, 'block', GROUP), ratio: 0.12 },
+    { name: `group: ${medium}, / child_process`, ...versus(NODE, medium, 'block', GROUP), ratio: 0.006 },
+    { name: `group: ${large}, / child_process`, ...versus(NODE, large, 'block', GROUP), ratio: 0.002 },
+    { name: `group: ${small}, / C clone`, ...versus(CLONE, small, 'block', GROUP), ratio: 2.5 },
+    flat(GROUP),
     {
       name: 'write pass after a spawn / without one',
       ours: [OURS, 'write pass', 'after'],
@@ -39,32 +47,46 @@ const goals = {
   ],
 
   'spawn-exit': [
-    { name: `spawn to exit event, ${small}, / child_process`, ...versus(NODE, small, 'exit'), ratio: 0.45 },
-    { name: `spawn to exit event, ${medium}, / child_process`, ...versus(NODE, medium, 'exit'), ratio: 0.025 },
-    { name: `spawn to exit event, ${small}, / C clone`, ...versus(CLONE, small, 'exit'), ratio: 1.6 }
+    { name: `spawn to exit event, ${small}, / C clone`, ...versus(CLONE, small, 'exit'), ratio: 2.5 },
+    { name: `group: ${small}, / child_process`, ...versus(NODE, small, 'exit', GROUP), ratio: 0.45 },
+    { name: `group: ${medium}, / child_process`, ...versus(NODE, medium, 'exit', GROUP), ratio: 0.025 },
+    { name: `group: ${small}, / C clone`, ...versus(CLONE, small, 'exit', GROUP), ratio: 1.6 }
   ],
 
   scale: [
-    { name: `spawn with ${many} alive / child_process`, ...versus(NODE, many, 'at'), ratio: 0.3 },
+    { name: `spawn with ${many} alive / child_process`, ...versus(NODE, many, 'at'), ratio: 0.5 },
+    { name: `group: spawn with ${many} alive / child_process`, ...versus(NODE, many, 'at', GROUP), ratio: 0.3 },
     {
-      name: `the last spawns of ${most} / the first`,
-      ours: [OURS, most, 'last'],
-      against: [OURS, most, 'first'],
+      name: `group: the last spawns of ${most} / the first`,
+      ours: [GROUP, most, 'last'],
+      against: [GROUP, most, 'first'],
       ratio: 1.5
     },
-    { name: `CPU of one exit among ${many} / child_process`, ...versus(NODE, many, 'exitCpu'), ratio: 0.12 },
+    { name: `group: CPU of one exit among ${many} / child_process`, ...versus(NODE, many, 'exitCpu', GROUP), ratio: 0.12 },
     {
-      name: `CPU of one exit among ${most} / among ${few}`,
-      ours: [OURS, most, 'exitCpu'],
-      against: [OURS, few, 'exitCpu'],
+      name: `group: CPU of one exit among ${most} / among ${few}`,
+      ours: [GROUP, most, 'exitCpu'],
+      against: [GROUP, few, 'exitCpu'],
       ratio: 1.5
     },
     { name: `KiB of host memory per idle child of ${many}`, ours: [OURS, many, 'kibibytes'], against: 1, ratio: 8 }
   ],
 
   restart: [
-    { name: 'crash to running again / child_process', ...versus(NODE, small, 'restart'), ratio: 0.4 },
-    { name: 'crash to running again / C clone', ...versus(CLONE, small, 'restart'), ratio: 1.6 }
+    { name: 'group: crash to running again / child_process', ...versus(NODE, small, 'restart', GROUP), ratio: 0.4 },
+    { name: 'group: crash to running again / C clone', ...versus(CLONE, small, 'restart', GROUP), ratio: 1.6 }
+  ],
+
+  keeper: [
+    { name: 'KiB of memory (PSS) of a keeper', ours: [OURS, 'keeper', 'pss'], against: 100, ratio: 1 },
+    { name: 'us that it adds to a start', ours: [OURS, 'keeper', 'added'], against: 500, ratio: 1 }
+  ],
+
+  stop: [
+    { name: 'slowest stop, ms', ours: [OURS, 'stop', 'slowest'], against: 2100, ratio: 1 },
+    { name: 'slowest stop with the end of stdin first, ms', ours: [EOF_FIRST, 'stop', 'slowest'], against: 4100, ratio: 1 },
+    { name: 'left behind by stops', ours: [OURS, 'stop', 'left'], against: 1, ratio: 0 },
+    { name: 'left behind by stops with the end of stdin first', ours: [EOF_FIRST, 'stop', 'left'], against: 1, ratio: 0 }
   ],
 
   leak: [

@@ -17,6 +17,8 @@ const programs = {
   'exit-now': ['-static', 'exit-now.c'],
   sleeper: ['-static', 'sleeper.c'],
   crash: ['-static', 'crash.c'],
+  first: ['-static', 'first.c'],
+  awkward: ['-static', 'awkward.c'],
   'limit-spawn': ['limit-spawn.c', 'limit.c'],
   'limit-scale': ['limit-scale.c', 'limit.c'],
   'limit-restart': ['limit-restart.c', 'limit.c']

@@ -15,7 +15,7 @@ function trial(measure, options = () => ({})) {
 }
 
 async function run(measure, name, setting, options) {
-  const driver = await require(`../drivers/${name}`)(options(setting))
+  const driver = await require(`../drivers/${name}`)({ ...options(setting), ...setting.driverOptions })
   const metrics = await measure(driver, setting)
   await driver.close?.()
   process.stdout.write(`${JSON.stringify(metrics)}\n`)
