@@ -6,7 +6,8 @@ const { randomUUID } = require('node:crypto')
 const { survivorsWith } = require('../../test/setup/survivors')
 const { program, root } = require('../lib/programs')
 
-const LONGEST = 15000 // ms that a stop may take before it is called hung
+const LONGEST = 8000 // ms that a stop may take before it is called hung
+const LINGER = 500 // ms in which what has been sent SIGKILL is gone
 const cookie = 'BENCH_STOP_COOKIE'
 
 function endAll(value) {
@@ -34,20 +35,24 @@ async function measure(makeDriver, options, kind) {
   const patience = new Promise((resolve) => setTimeout(resolve, LONGEST, 'hung'))
   const answer = await Promise.race([driver.stop(), patience])
   const took = performance.now() - begin
+  const atOnce = survivorsWith(cookie, value).length
+  /* Who does not wait for the end of what it kills has left nothing by that. */
+  if (atOnce > 0) await new Promise((resolve) => setTimeout(resolve, LINGER))
   const left = survivorsWith(cookie, value).length
   endAll(value)
-  return { took: answer === 'hung' ? undefined : took, left }
+  return { took: answer === 'hung' ? undefined : took, atOnce, left }
 }
 
 async function main([name, json]) {
   const { kinds, options } = JSON.parse(json)
   const makeDriver = require(`../../test/orphans/drivers/${name}`)
-  const figures = { left: 0, hung: 0 }
+  const figures = { atOnce: 0, left: 0, hung: 0 }
   for (const kind of kinds) {
-    const { took, left } = await measure(makeDriver, options, kind)
+    const { took, atOnce, left } = await measure(makeDriver, options, kind)
     if (took === undefined) figures.hung++
     else figures[kind] = took
     figures[`${kind}, left`] = left
+    figures.atOnce += atOnce
     figures.left += left
   }
   figures.slowest = Math.max(...kinds.map((kind) => figures[kind] ?? LONGEST))
