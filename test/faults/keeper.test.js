@@ -9,6 +9,7 @@ const { Lifeline } = require('../orphans/lifeline')
 const { makeManager, startReady, wrote, record, once, exitOf, portable } = require('../support/manager')
 const { fixture, look, isAlive, until } = require('../support/children')
 
+/* The portable backend starts commands without keepers, so there is none to lose. */
 const describeKept = portable ? describe.skip : describe
 
 describeKept('a keeper', () => {

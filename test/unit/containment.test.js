@@ -12,6 +12,7 @@ const { fixture, countDescriptors, isAlive, look, until } = require('../support/
 const { runHost } = require('../support/host')
 
 const { signals } = os.constants
+/* The portable backend starts commands without keepers: there 'tree' is 'group'. */
 const withKeeper = portable ? test.skip : test
 const levels = ['tree', 'nested', 'group', 'none']
 

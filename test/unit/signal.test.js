@@ -10,6 +10,7 @@ const { runHost } = require('../support/host')
 const { signals } = os.constants
 /* Detached children are out of reach without a keeper. */
 const withKeeper = portable ? test.skip : test
+/* Only root can make a command that runs as root, and become somebody who may not signal it. */
 const asRoot = process.getuid() === 0 ? test : test.skip
 
 /** Starts what tells the signals that it gets, and ends by SIGTERM. */
