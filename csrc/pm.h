@@ -40,6 +40,13 @@ typedef enum { PM_STDOUT, PM_STDERR, PM_STREAM_COUNT } pm_stream_t;
 typedef enum { PM_ENCODING_UTF8, PM_ENCODING_LATIN1, PM_ENCODING_BUFFER } pm_encoding_t;
 typedef enum { PM_STDIN_PIPE, PM_STDIN_IGNORE } pm_stdin_t;
 
+/* Values of the option "messages": what stdout is taken for. */
+typedef enum {
+  PM_MESSAGES_NONE, /* text */
+  PM_MESSAGES_RAW,  /* JSON, one message a line, checked and handed out as it is */
+  PM_MESSAGES_JSON  /* the same for an embedder that parses each: what is no JSON it finds out by that */
+} pm_messages_t;
+
 /* Values of the option "containment": how what a command starts is held together. */
 typedef enum {
   PM_CONTAINMENT_TREE,   /* its own keeper: everything it starts, also after the host's end */
@@ -84,6 +91,12 @@ typedef enum {
   PM_OPT_STABLE_AFTER,
   PM_OPT_STDIN_HIGH_WATER_MARK,
   PM_OPT_MAX_STDIN_BYTES,
+  PM_OPT_PIPE_SIZE,
+  PM_OPT_MESSAGES,
+  PM_OPT_MAX_MESSAGE_BYTES,
+  PM_OPT_LOG_MESSAGES,
+  PM_OPT_LOG_FILE_MAX_BYTES,
+  PM_OPT_LOG_FILE_MAX_FILES,
   PM_OPT_AUTO_RESTART,
   PM_OPT_PRIVATE_WORKING_DIR,
   PM_OPT_STDIN,
@@ -153,6 +166,7 @@ typedef struct pm_config {
   size_t inherit_name_count;
   const pm_str_t *allow_unsafe_env; /* names in env that may inject code after all */
   size_t allow_unsafe_env_count;
+  pm_str_t log_file;    /* a path; not given: none */
   pm_options_t options; /* the manager's, with the process's own set over them */
 } pm_config_t;
 
@@ -168,6 +182,7 @@ typedef enum {
   PM_EVENT_STOP,    /* code, signal, stop: what was asked to stop has stopped, or cannot be */
   PM_EVENT_DRAIN,   /* stdin takes more */
   PM_EVENT_LIMIT,   /* limit, value: a limit was reached */
+  PM_EVENT_LOGGED,  /* the log that was watched has a new line, or its process has ended or is forgotten */
   PM_EVENT_WARNING  /* error: what the manager does without; no process */
 } pm_event_kind_t;
 
@@ -222,6 +237,14 @@ typedef struct pm_callbacks {
   /* Finished lines, without their "\n" or "\r\n", in a batch per read. */
   void (*on_lines)(pm_manager_t *m, pm_str_t id, pm_stream_t stream, const pm_str_t *lines, size_t count,
                    pm_encoding_t encoding);
+
+  /* Messages, without their line ends, in a batch per read; only with
+   * PM_LISTEN_MESSAGES. */
+  void (*on_messages)(pm_manager_t *m, pm_str_t id, const pm_str_t *messages, size_t count, pm_messages_t mode,
+                      pm_encoding_t encoding);
+
+  /* A line where a message was expected that is none; only with PM_LISTEN_STRAY. */
+  void (*on_stray)(pm_manager_t *m, pm_str_t id, pm_str_t line, pm_encoding_t encoding);
 
   /* true when the first process comes alive, false when the last has ended and
    * nothing of it is open. An embedder keeps the manager while it is true. The
@@ -283,8 +306,8 @@ typedef void (*pm_closed_cb)(void *arg);
 void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg);
 
 /* For the host's own end, when the loop will not run again: SIGKILL to each
- * group and each tree with a private working directory, and removal of those,
- * done when it returns. Other trees are left to their keepers, which end them
+ * group and each tree with a private working directory, and removal of those;
+ * what waits for a log file is written. All done when it returns. Other trees are left to their keepers, which end them
  * when the host has gone. Idempotent; sends nothing back. */
 void pm_manager_kill_all(pm_manager_t *m);
 
@@ -297,6 +320,8 @@ enum {
   PM_LISTEN_STDOUT = 1 << 0,
   PM_LISTEN_STDERR = 1 << 1,
   PM_LISTEN_LINES = 1 << 2,
+  PM_LISTEN_MESSAGES = 1 << 3,
+  PM_LISTEN_STRAY = 1 << 4,
 };
 void pm_manager_listen(pm_manager_t *m, unsigned mask);
 
@@ -336,6 +361,14 @@ int pm_signal_number(pm_str_t name);
  * user's; UV_EAGAIN: too many are under way. */
 int pm_process_signal(pm_manager_t *m, pm_str_t id, int signum, bool tree);
 
+/* What came of one stream of a process so far, over all its starts. */
+typedef struct pm_stream_status {
+  uint64_t lines;   /* ended */
+  uint64_t bytes;   /* without line ends */
+  uint64_t dropped; /* lines that the log does not hold any more */
+  uint64_t cut;     /* bytes of lines that were too long for the log */
+} pm_stream_status_t;
+
 typedef struct pm_status {
   pm_str_t id;
   pm_str_t command;
@@ -349,6 +382,8 @@ typedef struct pm_status {
   int exit_code;      /* of the last end, -1 when none */
   const char *exit_signal;
   const char *containment; /* what is in effect: "tree", "nested", "group", "none" */
+  pm_stream_status_t streams[PM_STREAM_COUNT];
+  bool paused;             /* stdout is not read */
   const pm_error_t *error; /* why it is in error, or the last failure; NULL if none. Valid until the next call */
 } pm_status_t;
 
@@ -364,6 +399,52 @@ void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t 
  * bytes are valid during the call. UV_ENOENT: unknown id. */
 int pm_process_logs(pm_manager_t *m, pm_str_t id, pm_stream_t stream, size_t lines,
                     void (*each)(void *arg, pm_str_t line), void *arg);
+
+/* A line of a log, as it was read. */
+typedef struct pm_log_line {
+  pm_str_t text;
+  uint64_t seq;   /* counts the lines of both streams of a process, from 1; a gap tells of lines that are lost */
+  uint64_t time;  /* when its end was read, microseconds since the epoch */
+  uint64_t start; /* which start of the command wrote it, 0 the first */
+  pm_stream_t stream;
+} pm_log_line_t;
+
+/* Which lines. */
+typedef struct pm_log_query {
+  size_t lines;     /* at most so many: the last of them, or behind `since` the first */
+  bool has_since;   /* only those behind it */
+  uint64_t since;   /* a seq */
+  unsigned streams; /* bits: 1 << PM_STDOUT, 1 << PM_STDERR */
+  bool has_start;   /* only of that start */
+  uint64_t start;
+  pm_str_t search; /* only with these bytes in them; not given: all */
+} pm_log_query_t;
+
+/* What a query came to. */
+typedef struct pm_log_answer {
+  uint64_t last_seq; /* of the newest line there is, whatever was asked for; 0: none yet */
+  bool ended;        /* the process has ended, so that nothing is to be waited for */
+} pm_log_answer_t;
+
+/* Calls each for the lines of both streams that match, in the order in which they
+ * were read. The text is valid during the call. UV_ENOENT: unknown id; UV_ENOMEM. */
+int pm_process_log_query(pm_manager_t *m, pm_str_t id, const pm_log_query_t *query,
+                         void (*each)(void *arg, const pm_log_line_t *line), void *arg, pm_log_answer_t *answer);
+
+/* One PM_EVENT_LOGGED will come: at once if there are lines behind seq or the
+ * process has ended, else when that is so. UV_ENOENT: unknown id. */
+int pm_process_log_watch(pm_manager_t *m, pm_str_t id, uint64_t seq);
+
+/* With paused, stdout is not read until it is called without: the command blocks
+ * once its pipe is full. stderr is always read. A command that ends is read to its
+ * end, and a start begins unpaused. UV_ENOENT: unknown id; UV_ESRCH: it does not
+ * run; or why the pipe cannot be watched again. */
+int pm_process_pause(pm_manager_t *m, pm_str_t id, bool paused);
+
+/* Queues a message for stdin, with a "\n" behind it. What is queued within one
+ * turn of the loop, or one callback, is written by one system call. UV_EINVAL and
+ * *error when there is a line end in it; else as pm_process_write. */
+int pm_process_send(pm_manager_t *m, pm_str_t id, pm_str_t message, bool *ready, pm_error_t *error);
 
 /* Queues bytes for stdin (copied). *ready is false when the caller should wait
  * for PM_EVENT_DRAIN. UV_ENOENT: unknown id; UV_EPIPE, *error: stdin is closed

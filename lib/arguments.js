@@ -39,6 +39,14 @@ function readData(data) {
   throw wrongType('data', 'a string, a Buffer or a typed array', data)
 }
 
+/** What is sent as a message: a line of text. */
+function readMessage(message) {
+  if (typeof message === 'string') return message
+  const text = JSON.stringify(message)
+  if (text === undefined) throw wrongType('message', 'a string, or a value that JSON can say', message)
+  return text
+}
+
 /** A signal's name, which the engine knows, or its number. */
 function readSignal(signal) {
   if (typeof signal !== 'string' && typeof signal !== 'number') {
@@ -57,4 +65,4 @@ function readTree(options) {
   return tree === true
 }
 
-module.exports = { MAX_ID, lookup, own, readCount, readData, readSignal, readTimeout, readTree }
+module.exports = { MAX_ID, lookup, own, readCount, readData, readMessage, readSignal, readTimeout, readTree }

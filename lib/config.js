@@ -58,6 +58,22 @@ function readObject(value, field) {
   return value
 }
 
+/** logFile may be its path alone. */
+function readGroup(source, group, where) {
+  const value = own(source, group)
+  if (group === 'logFile' && typeof value === 'string') return undefined
+  return readObject(value, `${where}.${group}`)
+}
+
+/** The path of config.logFile; undefined if it is not given. */
+function readLogFile(config) {
+  const value = own(config, 'logFile')
+  if (value === undefined || typeof value === 'string') return value
+  const path = own(readObject(value, 'config.logFile'), 'path')
+  if (typeof path === 'string') return path
+  throw wrongType('config.logFile.path', 'a string', path)
+}
+
 /**
  * The values of the engine's options, one for each row of its table; undefined
  * if none is given.
@@ -65,7 +81,7 @@ function readObject(value, field) {
 function readTable(source, where, perProcess) {
   let values
   for (const [group, options] of groups) {
-    const holder = group === '' ? source : readObject(own(source, group), `${where}.${group}`)
+    const holder = group === '' ? source : readGroup(source, group, where)
     if (holder === undefined) continue
     for (const option of options) {
       if (perProcess && !option.perProcess) continue
@@ -171,7 +187,7 @@ function readConfig(config, defaults) {
     command,
     workingDir: readString(own(config, 'workingDir'), 'config.workingDir'),
     inherit,
-    lists: [args, inherit === false ? undefined : readHostEnv(), env, allowUnsafe],
+    lists: [args, inherit === false ? undefined : readHostEnv(), env, allowUnsafe, readLogFile(config)],
     values: readTable(config, 'config', true),
   }
 }

@@ -1,19 +1,23 @@
 'use strict'
 
-const { errorMonitor } = require('node:events')
 const native = require('./native')
 const ListeningEmitter = require('./listening-emitter')
+const LogFollower = require('./log-follower')
+const LogWaits = require('./log-waits')
 const exitGuard = require('./exit-guard')
-const { warn, warnOnce } = require('./warnings')
-const payloads = require('./events')
+const receive = require('./receiver')
 const { readOptions, readConfig } = require('./config')
-const { lookup, readCount, readData, readSignal, readTimeout, readTree } = require('./arguments')
+const { lookup, readCount, readData, readMessage, readSignal, readTimeout, readTree } = require('./arguments')
+const { findLines, readAbortSignal, readQuery } = require('./log-query')
+const { readStreams } = require('./stream-status')
 const { fromEngine, unknownProcess, unknownSignal } = require('./errors')
 
 /* Runtimes without the well-known symbol get the one that Node used before it. */
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')
 
-const streams = ['stdout', 'stderr']
+/** Lines of a log if it is not said how many; those that a follower begins with. */
+const TAIL = 100
+const FOLLOWED_TAIL = 10
 
 /** Awaits what begin takes on: it answers false when it does not. */
 function settled(begin) {
@@ -30,6 +34,7 @@ class ProcessManager extends ListeningEmitter {
   #native
   #defaults
   #closed
+  #logWaits = new LogWaits()
 
   /** @param {object} [options] the defaults of each process, see the README */
   constructor(options) {
@@ -37,8 +42,9 @@ class ProcessManager extends ListeningEmitter {
     /* One emitter speaks for many processes, and each has its listeners. */
     this.setMaxListeners(0)
     this.#defaults = readOptions(options)
-    this.#native = new native.Manager(
-      (kind, ...values) => this.#receive(native.kinds[kind], values),
+    const owner = { emitter: this, logWaits: this.#logWaits }
+    this.#native = owner.native = new native.Manager(
+      (kind, ...values) => receive(owner, native.kinds[kind], values),
       fromEngine,
       this.#defaults.values,
       this.#defaults.allowedCommands,
@@ -94,15 +100,55 @@ class ProcessManager extends ListeningEmitter {
   getProcessStatus(id) {
     const row = this.#native.status(lookup(id))
     if (row === undefined) return { pid: 0, status: 'unknown', uptime: 0, cpu: 0, memory: 0, restarts: 0 }
-    const [, , pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal, containment, error] = row
-    return { pid, status, state, containment, uptime, cpu, memory, restarts, exitCode, exitSignal, error }
+    const [, , pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal, containment, error, streams] = row
+    const output = readStreams(streams)
+    return { pid, status, state, containment, uptime, cpu, memory, restarts, exitCode, exitSignal, error, output }
   }
 
-  /** @returns {{ stdout: string[], stderr: string[] }} the last lines of each, oldest first */
-  getProcessLogs(id, lines = 100) {
+  /**
+   * The log of a process, also after its end.
+   *
+   * @param {number | object} [question] how many lines of each stream; or what to look for, see the documentation
+   * @returns {{ stdout: string[], stderr: string[] } | object[]} lines, oldest first; for an object: records
+   */
+  getProcessLogs(id, question = TAIL) {
+    if (typeof question === 'object' && question !== null) return findLines(this.#native, lookup(id), readQuery(question, TAIL))?.records ?? []
     const logs = { stdout: [], stderr: [] }
-    this.#native.logs(lookup(id), readCount(lines), logs.stdout, logs.stderr)
+    this.#native.logs(lookup(id), readCount(question), logs.stdout, logs.stderr)
     return logs
+  }
+
+  /**
+   * The last lines of a log, then each as it comes, until the process has ended for good.
+   *
+   * @param {object} [options] as of getProcessLogs; `signal` ends it
+   * @returns {AsyncIterableIterator<object>}
+   */
+  followLogs(id, options = {}) {
+    const query = readQuery(options, FOLLOWED_TAIL)
+    const signal = readAbortSignal(options)
+    if (this.#native.status(lookup(id)) === undefined) throw unknownProcess(id)
+    return new LogFollower(this.#native, id, query, (seq) => this.#awaitLog(id, seq), signal)
+  }
+
+  #awaitLog(id, seq) {
+    const wait = this.#logWaits.add(id)
+    if (!this.#native.watchLog(id, seq)) this.#logWaits.tell(id)
+    return wait
+  }
+
+  /**
+   * Stops reading stdout, so that a command that writes on will wait; never stderr.
+   *
+   * @returns {boolean} whether it is paused; false for an unknown id, or when nothing runs
+   */
+  pauseOutput(id) {
+    return this.#native.pause(lookup(id), true)
+  }
+
+  /** @returns {boolean} whether stdout is read; false for an unknown id, or when nothing runs */
+  resumeOutput(id) {
+    return this.#native.pause(lookup(id), false)
   }
 
   /** All processes that are known, in the order of spawning. */
@@ -121,6 +167,19 @@ class ProcessManager extends ListeningEmitter {
    */
   writeStdin(id, data) {
     const ready = this.#native.write(lookup(id), readData(data))
+    if (ready === undefined) throw unknownProcess(id)
+    return ready
+  }
+
+  /**
+   * Queues a message for stdin, as one line of JSON. What is sent in one turn of the
+   * loop goes out together. Throws as writeStdin does.
+   *
+   * @param {unknown} message a string is sent as it is, everything else as JSON
+   * @returns {boolean} false: better wait for 'drain'
+   */
+  sendMessage(id, message) {
+    const ready = this.#native.send(lookup(id), readMessage(message))
     if (ready === undefined) throw unknownProcess(id)
     return ready
   }
@@ -158,6 +217,7 @@ class ProcessManager extends ListeningEmitter {
     this.#native.refuseNew()
     await this.stopAll()
     await new Promise((resolve) => this.#native.close(resolve))
+    this.#logWaits.end()
     exitGuard.release(this.#native)
   }
 
@@ -180,57 +240,6 @@ class ProcessManager extends ListeningEmitter {
   /** How processes are started: 'clone' (Linux, constant time) or 'uv_spawn' (portable). */
   get backend() {
     return this.#native.backend()
-  }
-
-  /* ---- events ---- */
-
-  /** What the addon reports. Listeners run in here. */
-  #receive(kind, values) {
-    switch (kind) {
-      case 'output':
-        this.emit(streams[values[1]], { processId: values[0], data: values[2] })
-        break
-      case 'lines':
-        this.#emitLines(values[0], streams[values[1]], values[2])
-        break
-      case 'active':
-        (values[1] ? exitGuard.guard : exitGuard.release)(this.#native)
-        break
-      case 'error':
-        this.#emitError(payloads.error(...values))
-        break
-      case 'warning':
-        warnOnce(values[1])
-        break
-      default:
-        this.emit(kind, payloads[kind](...values))
-    }
-  }
-
-  /* A listener that throws must not cost the others of the batch their lines:
-   * the exception surfaces behind it, as one that nobody caught. */
-  #emitLines(processId, stream, lines) {
-    for (const line of lines) {
-      try {
-        this.emit('line', { processId, stream, line })
-      } catch (error) {
-        process.nextTick(() => {
-          throw error
-        })
-      }
-    }
-  }
-
-  /* An EventEmitter throws when nobody listens to 'error'. A server that is not
-   * there must not take its host down. */
-  #emitError(payload) {
-    if (this.listenerCount('error') > 0) {
-      this.emit('error', payload)
-      return
-    }
-    if (this.listenerCount(errorMonitor) > 0) this.emit(errorMonitor, payload)
-    const { code, message } = payload.error
-    warn(`${payload.processId}: ${message}`, code)
   }
 
   /* Output that nobody listens to never enters JavaScript. */

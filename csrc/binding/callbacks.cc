@@ -80,6 +80,7 @@ void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
     add_number(event->stop->survivor_count);
     break;
   case PM_EVENT_DRAIN:
+  case PM_EVENT_LOGGED:
     break;
   case PM_EVENT_LIMIT:
     add(out.Word(event->limit));
@@ -111,11 +112,29 @@ void Manager::OnLines(pm_manager_t *m, pm_str_t id, pm_stream_t stream, const pm
   if (self->exiting_) return;
   Napi::HandleScope handles(self->Env());
   Writer out(self->Env());
-  Collected batch = {out, out.Array(), 0};
-  for (size_t i = 0; i < count; i++)
-    batch.Add(out.Text(lines[i], encoding));
-  napi_value argv[] = {out.Number(KIND_LINES), out.Text(id), out.Number(stream), batch.array};
+  napi_value argv[] = {out.Number(KIND_LINES), out.Text(id), out.Number(stream), out.Lines(lines, count, encoding)};
   self->Call(self->callback_, out, 4, argv);
+}
+
+void Manager::OnMessages(pm_manager_t *m, pm_str_t id, const pm_str_t *messages, size_t count, pm_messages_t mode,
+                         pm_encoding_t encoding) {
+  Manager *self = From(m);
+  if (self->exiting_) return;
+  Napi::HandleScope handles(self->Env());
+  Writer out(self->Env());
+  bool is_parsed = mode == PM_MESSAGES_JSON;
+  napi_value argv[] = {out.Number(KIND_MESSAGES), out.Text(id), out.Boolean(is_parsed),
+                       out.Lines(messages, count, is_parsed ? PM_ENCODING_UTF8 : encoding)};
+  self->Call(self->callback_, out, 4, argv);
+}
+
+void Manager::OnStray(pm_manager_t *m, pm_str_t id, pm_str_t line, pm_encoding_t encoding) {
+  Manager *self = From(m);
+  if (self->exiting_) return;
+  Napi::HandleScope handles(self->Env());
+  Writer out(self->Env());
+  napi_value argv[] = {out.Number(KIND_STRAY), out.Text(id), out.Text(line, encoding)};
+  self->Call(self->callback_, out, 3, argv);
 }
 
 void Manager::OnActive(pm_manager_t *m, bool active) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <initializer_list>
 #include <new>
 
 namespace binding {
@@ -22,7 +23,11 @@ Napi::Function Manager::Define(Napi::Env env) {
                          InstanceMethod<&Manager::Status>("status"),
                          InstanceMethod<&Manager::List>("list"),
                          InstanceMethod<&Manager::Logs>("logs"),
+                         InstanceMethod<&Manager::QueryLog>("queryLog"),
+                         InstanceMethod<&Manager::WatchLog>("watchLog"),
+                         InstanceMethod<&Manager::Pause>("pause"),
                          InstanceMethod<&Manager::Write>("write"),
+                         InstanceMethod<&Manager::Send>("send"),
                          InstanceMethod<&Manager::CloseStdin>("closeStdin"),
                          InstanceMethod<&Manager::Remove>("remove"),
                          InstanceMethod<&Manager::Listen>("listen"),
@@ -60,7 +65,20 @@ const pm_error_t *Manager::ReadOptions(Reader &in, napi_value values, const char
   return nullptr;
 }
 
-/* (id, command, workingDir, inherit, [args, hostEnv, env, allowUnsafeEnv], options) */
+/* (…, lines, since, streams, start, search); since, start and search may be undefined */
+const pm_error_t *Manager::ReadQuery(Reader &in, const Napi::CallbackInfo &info, pm_log_query_t *out) {
+  double lines = in.Number(info[1]);
+  out->lines = lines < 4294967295.0 ? static_cast<size_t>(lines) : SIZE_MAX;
+  out->has_since = in.Type(info[2]) != napi_undefined;
+  if (out->has_since) out->since = static_cast<uint64_t>(in.Number(info[2]));
+  out->streams = static_cast<unsigned>(in.Number(info[3]));
+  out->has_start = in.Type(info[4]) != napi_undefined;
+  if (out->has_start) out->start = static_cast<uint64_t>(in.Number(info[4]));
+  out->search = in.Text(info[5]);
+  return in.error();
+}
+
+/* (id, command, workingDir, inherit, [args, hostEnv, env, allowUnsafeEnv, logFile], options) */
 const pm_error_t *Manager::ReadConfig(Reader &in, const Napi::CallbackInfo &info, pm_config_t *out) {
   napi_value inherit = info[3], lists = info[4];
   out->id = in.Text(info[0]);
@@ -81,6 +99,7 @@ const pm_error_t *Manager::ReadConfig(Reader &in, const Napi::CallbackInfo &info
   out->host_env = in.HostVariables(in.Element(lists, 1), &out->host_env_count);
   out->env = in.Variables(in.Element(lists, 2), &out->env_count);
   out->allow_unsafe_env = in.Texts(in.Element(lists, 3), &out->allow_unsafe_env_count);
+  out->log_file = in.Text(in.Element(lists, 4));
   out->options = options_;
   return ReadOptions(in, info[5], "config", &out->options);
 }
@@ -133,13 +152,14 @@ Napi::Value Manager::Signal(const Napi::CallbackInfo &info) {
   return r == 0 || r == UV_ENOENT || r == UV_ESRCH ? Result(out.Boolean(r == 0)) : Throw(Failure(r));
 }
 
-/* (id): a row with the error behind it, or undefined for an unknown id. */
+/* (id): a row with the error and the streams behind it, or undefined for an unknown id. */
 Napi::Value Manager::Status(const Napi::CallbackInfo &info) {
   Writer out(info.Env());
   pm_status_t status;
   if (m_ == nullptr || pm_process_status(m_, Id(info.Env(), info[0]), &status) != 0) return info.Env().Undefined();
   napi_value row = Row(out, &status);
   out.Element(row, ROW_LENGTH, status.error == nullptr ? out.Null() : MakeError(out, status.error));
+  out.Element(row, ROW_LENGTH + 1, Streams(out, &status));
   return Result(row);
 }
 
@@ -176,16 +196,73 @@ Napi::Value Manager::Logs(const Napi::CallbackInfo &info) {
   return Result(out.Boolean(r == 0));
 }
 
+/* (id, lines, since, streams, start, search, found): puts [text, seq, time in ms, start,
+ * stream, …] into found; [seq of the newest line, whether the process has ended], or
+ * undefined for an unknown id. */
+Napi::Value Manager::QueryLog(const Napi::CallbackInfo &info) {
+  Reader in(info.Env());
+  Writer out(info.Env());
+  pm_log_query_t query = {};
+  pm_log_answer_t answer = {};
+  Collected found = {out, info[6], 0};
+  auto each = [](void *arg, const pm_log_line_t *line) {
+    Collected *found = static_cast<Collected *>(arg);
+    Writer &out = found->out;
+    found->Add(out.Text(line->text));
+    found->Add(out.Number(static_cast<double>(line->seq)));
+    found->Add(out.Number(static_cast<double>(line->time) / 1000));
+    found->Add(out.Number(static_cast<double>(line->start)));
+    found->Add(out.Number(line->stream));
+  };
+  const pm_error_t *error = ReadQuery(in, info, &query);
+  if (error != nullptr) return Throw(error);
+  int r = m_ == nullptr ? UV_ENOENT : pm_process_log_query(m_, Id(info.Env(), info[0]), &query, each, &found, &answer);
+  if (r == UV_ENOENT) return info.Env().Undefined();
+  if (r != 0) return Throw(Failure(r));
+  Collected pair = {out, out.Array(), 0};
+  pair.Add(out.Number(static_cast<double>(answer.last_seq)));
+  pair.Add(out.Boolean(answer.ended));
+  return Result(pair.array);
+}
+
+/* (id, seq): whether a "logged" will come; false for an unknown id. */
+Napi::Value Manager::WatchLog(const Napi::CallbackInfo &info) {
+  Reader in(info.Env());
+  Writer out(info.Env());
+  double seq = in.Number(info[1]);
+  if (in.error() != nullptr) return Throw(in.error());
+  Id id(info.Env(), info[0]);
+  return Result(out.Boolean(m_ != nullptr && pm_process_log_watch(m_, id, static_cast<uint64_t>(seq)) == 0));
+}
+
+/* (id, paused): whether that is so now; false for an unknown id, or when nothing runs. */
+Napi::Value Manager::Pause(const Napi::CallbackInfo &info) {
+  Reader in(info.Env());
+  Writer out(info.Env());
+  bool paused = in.Boolean(info[1]);
+  if (in.error() != nullptr) return Throw(in.error());
+  int r = m_ == nullptr ? UV_ENOENT : pm_process_pause(m_, Id(info.Env(), info[0]), paused);
+  return r == 0 || r == UV_ENOENT || r == UV_ESRCH ? Result(out.Boolean(r == 0)) : Throw(Failure(r));
+}
+
 /* (id, string or Uint8Array): whether it takes more, or undefined for an unknown id. */
-Napi::Value Manager::Write(const Napi::CallbackInfo &info) {
+Napi::Value Manager::Put(const Napi::CallbackInfo &info, PutFunction put) {
   Reader in(info.Env());
   Writer out(info.Env());
   pm_str_t data = in.Bytes(info[1]);
   bool ready = false;
   if (in.error() != nullptr) return Throw(in.error());
-  int r = m_ == nullptr ? UV_ENOENT : pm_process_write(m_, Id(info.Env(), info[0]), data, &ready, &error_);
+  int r = m_ == nullptr ? UV_ENOENT : put(m_, Id(info.Env(), info[0]), data, &ready, &error_);
   if (r == UV_ENOENT) return info.Env().Undefined();
   return r == 0 ? Result(out.Boolean(ready)) : Throw(&error_);
+}
+
+Napi::Value Manager::Write(const Napi::CallbackInfo &info) {
+  return Put(info, pm_process_write);
+}
+
+Napi::Value Manager::Send(const Napi::CallbackInfo &info) {
+  return Put(info, pm_process_send);
 }
 
 /* (id): whether it is closed already, or undefined for an unknown id. */
@@ -264,6 +341,17 @@ napi_value Manager::Row(Writer &out, const pm_status_t *s) {
   for (uint32_t i = 0; i < ROW_LENGTH; i++)
     out.Element(row, i, values[i]);
   return row;
+}
+
+/* [lines, bytes, dropped, cut] of stdout, the same of stderr, whether stdout is paused */
+napi_value Manager::Streams(Writer &out, const pm_status_t *status) {
+  Collected values = {out, out.Array(), 0};
+  for (const pm_stream_status_t &stream : status->streams) {
+    for (uint64_t count : {stream.lines, stream.bytes, stream.dropped, stream.cut})
+      values.Add(out.Number(static_cast<double>(count)));
+  }
+  values.Add(out.Boolean(status->paused));
+  return values.array;
 }
 
 /* An error of the caller's realm, made by its JavaScript. */

@@ -14,7 +14,7 @@
 namespace binding {
 
 /* What the JavaScript callback is told, beside the kinds of pm_event_kind_t. */
-enum { KIND_OUTPUT = PM_EVENT_WARNING + 1, KIND_LINES, KIND_ACTIVE, KIND_COUNT };
+enum { KIND_OUTPUT = PM_EVENT_WARNING + 1, KIND_LINES, KIND_MESSAGES, KIND_STRAY, KIND_ACTIVE, KIND_COUNT };
 
 /* Length of a row that describes a process. */
 enum { ROW_LENGTH = 12 };
@@ -58,6 +58,10 @@ public:
   Napi::Value Status(const Napi::CallbackInfo &info);
   Napi::Value List(const Napi::CallbackInfo &info);
   Napi::Value Logs(const Napi::CallbackInfo &info);
+  Napi::Value QueryLog(const Napi::CallbackInfo &info);
+  Napi::Value WatchLog(const Napi::CallbackInfo &info);
+  Napi::Value Pause(const Napi::CallbackInfo &info);
+  Napi::Value Send(const Napi::CallbackInfo &info);
   Napi::Value Write(const Napi::CallbackInfo &info);
   Napi::Value CloseStdin(const Napi::CallbackInfo &info);
   Napi::Value Remove(const Napi::CallbackInfo &info);
@@ -78,6 +82,9 @@ private:
   static void OnOutput(pm_manager_t *m, pm_str_t id, pm_stream_t stream, pm_str_t bytes, pm_encoding_t encoding);
   static void OnLines(pm_manager_t *m, pm_str_t id, pm_stream_t stream, const pm_str_t *lines, size_t count,
                       pm_encoding_t encoding);
+  static void OnMessages(pm_manager_t *m, pm_str_t id, const pm_str_t *messages, size_t count, pm_messages_t mode,
+                         pm_encoding_t encoding);
+  static void OnStray(pm_manager_t *m, pm_str_t id, pm_str_t line, pm_encoding_t encoding);
   static void OnActive(pm_manager_t *m, bool active);
   static void OnDone(void *arg, bool result);
   static void OnClosed(void *arg);
@@ -85,8 +92,13 @@ private:
 
   const pm_error_t *Open(const Napi::CallbackInfo &info);
   const pm_error_t *ReadOptions(Reader &in, napi_value values, const char *where, pm_options_t *out);
+  const pm_error_t *ReadQuery(Reader &in, const Napi::CallbackInfo &info, pm_log_query_t *out);
   const pm_error_t *ReadConfig(Reader &in, const Napi::CallbackInfo &info, pm_config_t *out);
 
+  using PutFunction = int (*)(pm_manager_t *m, pm_str_t id, pm_str_t data, bool *ready, pm_error_t *error);
+  Napi::Value Put(const Napi::CallbackInfo &info, PutFunction put);
+
+  static napi_value Streams(Writer &out, const pm_status_t *status);
   static napi_value Row(Writer &out, const pm_status_t *status);
   static napi_value Survivors(Writer &out, const pm_stop_report_t *stop);
   napi_value MakeError(Writer &out, const pm_error_t *error);

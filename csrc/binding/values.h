@@ -279,6 +279,19 @@ public:
     return Keep(napi_create_string_utf8(env_, text.base, text.len, &value_), value_);
   }
 
+  /* Lines in one string, with "\n" between them, where they lie so in memory: it costs
+   * a fraction of so many strings. Else an array. */
+  napi_value Lines(const pm_str_t *lines, size_t count, pm_encoding_t encoding) {
+    if (encoding != PM_ENCODING_BUFFER && AreInOnePiece(lines, count)) {
+      const pm_str_t &last = lines[count - 1];
+      return Text({lines[0].base, static_cast<size_t>(last.base + last.len - lines[0].base)}, encoding);
+    }
+    napi_value array = Array();
+    for (size_t i = 0; i < count; i++)
+      Element(array, static_cast<uint32_t>(i), Text(lines[i], encoding));
+    return array;
+  }
+
   /* null if there is none. */
   napi_value Word(const char *word) {
     return word == nullptr ? Null() : Text({word, std::strlen(word)});
@@ -304,6 +317,15 @@ public:
   }
 
 private:
+  /* As integers: they may be parts of different buffers. */
+  static bool AreInOnePiece(const pm_str_t *lines, size_t count) {
+    for (size_t i = 1; i < count; i++) {
+      uintptr_t end = reinterpret_cast<uintptr_t>(lines[i - 1].base) + lines[i - 1].len;
+      if (reinterpret_cast<uintptr_t>(lines[i].base) != end + 1) return false;
+    }
+    return count > 0;
+  }
+
   napi_env env_;
   napi_value value_ = nullptr;
   bool ok_ = true;

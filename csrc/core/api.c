@@ -8,7 +8,10 @@
 #include "events.h"
 #include "input.h"
 #include "internal.h"
+#include "log_file.h"
+#include "log_query.h"
 #include "monitor.h"
+#include "output.h"
 #include "process.h"
 #include "run.h"
 #include "signal_name.h"
@@ -68,6 +71,20 @@ static int free_id(pm_manager_t *m, pm_str_t id, pm_error_t *error) {
                        pm__error_quote(quoted, sizeof(quoted), id));
 }
 
+/* Two that write and rotate one file would lose lines. */
+static int check_log_file(pm_manager_t *m, pm_str_t path, pm_error_t *error) {
+  char quoted[PM__QUOTE_SIZE];
+  for (const pm__process_t *p = path.base ? m->first : NULL; p; p = p->next) {
+    if (!p->log_file || !pm__process_is_live(p)) continue;
+    const char *other = pm__log_file_path(p->log_file);
+    if (strlen(other) == path.len && memcmp(other, path.base, path.len) == 0)
+      return pm__error_set(error, UV_EEXIST, "ERR_LOG_FILE_IN_USE", "Error",
+                           "config.logFile.path %s is in use by a process that is alive",
+                           pm__error_quote(quoted, sizeof(quoted), path));
+  }
+  return 0;
+}
+
 /* Once, to whoever is the first that does not get what it wants. */
 static void warn_keeperless(pm_manager_t *m, const pm__process_t *p) {
   pm_containment_t wanted = (pm_containment_t)p->options.value[PM_OPT_CONTAINMENT];
@@ -91,8 +108,9 @@ int pm_process_spawn(pm_manager_t *m, const pm_config_t *config, pm_str_t *id, p
   }
   pm_str_t wanted = config->id.base ? config->id : make_id(m, made, sizeof(made));
   r = free_id(m, wanted, error);
+  if (r == 0) r = check_log_file(m, config->log_file, error);
   if (r != 0) goto free_command;
-  r = pm__process_new(m, wanted, &command, &config->options, &p);
+  r = pm__process_new(m, wanted, &command, config, &p);
   if (r != 0) return pm__error_no_memory(error);
   if (config->id.base) pass_over(m, config->id);
 
@@ -164,6 +182,7 @@ int pm_process_remove(pm_manager_t *m, pm_str_t id) {
   if (!p) return UV_ENOENT;
   if (pm__process_is_live(p)) return UV_EBUSY;
   pm__process_forget(p);
+  hand_over(m);
   return 0;
 }
 
@@ -199,8 +218,13 @@ static void fill_status(const pm__process_t *p, pm_status_t *out) {
       .exit_code = p->last_exit.code,
       .exit_signal = pm__signal_name(p->last_exit.signum),
       .containment = containment_of(p),
+      .paused = run && run->output[PM_STDOUT].paused,
       .error = p->fault ? &p->fault->error : NULL,
   };
+  for (int i = 0; i < PM_STREAM_COUNT; i++) {
+    const pm__log_ring_t *log = &p->logs[i];
+    out->streams[i] = (pm_stream_status_t){log->total_lines, log->total_bytes, log->dropped_lines, log->cut_bytes};
+  }
 }
 
 int pm_process_status(pm_manager_t *m, pm_str_t id, pm_status_t *out) {
@@ -232,17 +256,53 @@ int pm_process_logs(pm_manager_t *m, pm_str_t id, pm_stream_t stream, size_t lin
   return pm__log_ring_tail(&p->logs[stream], lines, each, arg);
 }
 
+int pm_process_log_query(pm_manager_t *m, pm_str_t id, const pm_log_query_t *query,
+                         void (*each)(void *arg, const pm_log_line_t *line), void *arg, pm_log_answer_t *answer) {
+  const pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  *answer = (pm_log_answer_t){.last_seq = p->last_seq, .ended = !pm__process_is_live(p)};
+  return pm__log_query(p->logs, query, each, arg);
+}
+
+int pm_process_log_watch(pm_manager_t *m, pm_str_t id, uint64_t seq) {
+  pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  p->log_watched = true;
+  if (p->last_seq > seq || !pm__process_is_live(p)) pm__process_tell_log_watcher(p);
+  hand_over(m);
+  return 0;
+}
+
+/* ---- stdout ------------------------------------------------------------------------------- */
+
+int pm_process_pause(pm_manager_t *m, pm_str_t id, bool paused) {
+  pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  if (!p->run || p->run->over) return UV_ESRCH;
+  return pm__output_pause(&p->run->output[PM_STDOUT], paused);
+}
+
 /* ---- stdin -------------------------------------------------------------------------------- */
 
-int pm_process_write(pm_manager_t *m, pm_str_t id, pm_str_t data, bool *ready, pm_error_t *error) {
+typedef int (*put_t)(pm__input_t *in, pm_str_t data, bool *ready, pm_error_t *error);
+
+static int put_in(pm_manager_t *m, pm_str_t id, put_t put, pm_str_t data, bool *ready, pm_error_t *error) {
   pm__process_t *p = pm__table_find(m, id);
   if (!p) return UV_ENOENT;
   if (!p->run || p->run->over)
     return pm__error_set(error, UV_EPIPE, "ERR_STDIN_CLOSED", "Error", "The process does not run: stdin is closed");
   if (pm__events_reserve(m, PM__EVENTS_PER_CALL) != 0) return pm__error_no_memory(error);
-  int r = pm__input_write(&p->run->input, data, ready, error);
+  int r = put(&p->run->input, data, ready, error);
   hand_over(m);
   return r;
+}
+
+int pm_process_write(pm_manager_t *m, pm_str_t id, pm_str_t data, bool *ready, pm_error_t *error) {
+  return put_in(m, id, pm__input_write, data, ready, error);
+}
+
+int pm_process_send(pm_manager_t *m, pm_str_t id, pm_str_t message, bool *ready, pm_error_t *error) {
+  return put_in(m, id, pm__input_send, message, ready, error);
 }
 
 int pm_process_close_stdin(pm_manager_t *m, pm_str_t id, bool *closed) {

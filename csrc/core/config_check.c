@@ -44,6 +44,13 @@ static int check_no_nul(const char *field, pm_str_t text, pm_error_t *error) {
                        "config.%s must not contain NUL bytes; got %s", field, pm__error_quote(got, sizeof(got), text));
 }
 
+/* Not given is fine. */
+static int check_path(const char *field, pm_str_t path, pm_error_t *error) {
+  if (path.base == NULL || path.len > 0) return check_no_nul(field, path, error);
+  return pm__error_set(error, UV_EINVAL, "ERR_INVALID_ARG_VALUE", "TypeError", "config.%s must not be empty; got \"\"",
+                       field);
+}
+
 static int check_command(pm_str_t command, pm_error_t *error) {
   char got[PM__QUOTE_SIZE];
   if (command.base != NULL && command.len > 0) return check_no_nul("command", command, error);
@@ -67,9 +74,7 @@ static int check_working_dir(const pm_config_t *config, pm_error_t *error) {
   if (dir.base != NULL && config->options.value[PM_OPT_PRIVATE_WORKING_DIR] != 0)
     return pm__error_set(error, UV_EINVAL, "ERR_INVALID_ARG_VALUE", "TypeError",
                          "config.workingDir and config.privateWorkingDir exclude each other: give one of them");
-  if (dir.base == NULL || dir.len > 0) return check_no_nul("workingDir", dir, error);
-  return pm__error_set(error, UV_EINVAL, "ERR_INVALID_ARG_VALUE", "TypeError",
-                       "config.workingDir must not be empty; got \"\"");
+  return check_path("workingDir", dir, error);
 }
 
 static int check_allowed(pm_str_t command, const pm_str_t *allowed, size_t count, pm_error_t *error) {
@@ -160,6 +165,7 @@ int pm__config_check(const pm_config_t *config, const pm_str_t *allowed_commands
   if (r == 0 && config->id.base != NULL) r = pm__id_check(config->id, error);
   if (r == 0) r = check_args(config->args, config->arg_count, error);
   if (r == 0) r = check_working_dir(config, error);
+  if (r == 0) r = check_path("logFile.path", config->log_file, error);
   if (r == 0) r = check_allowed(config->command, allowed_commands, allowed_command_count, error);
   for (size_t i = 0; r == 0 && i < config->env_count; i++)
     r = check_variable(&config->env[i], error);

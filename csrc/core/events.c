@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "input.h"
+#include "log_file.h"
 #include "process.h"
 
 int pm__events_reserve(pm_manager_t *m, size_t n) {
@@ -103,6 +105,8 @@ void pm__events_deliver(pm_manager_t *m) {
   }
   q->delivering = false;
   if (m->closing) return;
+  pm__inputs_flush(m);
+  pm__log_files_flush(m);
   pm__events_schedule(m);
   pm__manager_update_active(m);
 }
@@ -113,7 +117,7 @@ static void on_turn(uv_idle_t *turn) {
 }
 
 void pm__events_schedule(pm_manager_t *m) {
-  if (m->events.count > 0) uv_idle_start(&m->turn, on_turn);
+  if (m->events.count > 0 || m->flushes) uv_idle_start(&m->turn, on_turn);
 }
 
 void pm__events_discard(pm_manager_t *m) {

@@ -10,7 +10,7 @@
 
 struct pm__chunk {
   pm__chunk_t *next;
-  size_t len, written;
+  size_t len, written, capacity;
   char bytes[];
 };
 
@@ -22,6 +22,8 @@ static void on_pipe_closed(pm__pipe_t *pipe) {
   pm__input_t *in = pipe->data;
   pm__run_closed(in->run);
 }
+
+static void flush_no_more(pm__input_t *in);
 
 static void drop_first(pm__input_t *in) {
   pm__chunk_t *chunk = in->first;
@@ -36,6 +38,7 @@ void pm__input_abandon(pm__input_t *in) {
     drop_first(in);
   in->unsent += in->queued;
   in->queued = 0;
+  flush_no_more(in);
   pm__pipe_close(&in->pipe, on_pipe_closed);
 }
 
@@ -67,50 +70,99 @@ static void on_emptied(pm__input_t *in) {
 
 /* Written in one turn of the loop at most, so that a command that reads fast
  * cannot keep the loop to itself. */
-enum { WRITE_BOUND = 256 * 1024 };
+enum { WRITE_BOUND = 256 * 1024, MOST_PARTS = 64 };
+
+/* When more than that waits, a larger pipe saves turns. */
+enum { GROW_FROM = 64 * 1024 };
+
+static void take_off(pm__input_t *in, size_t n) {
+  in->queued -= n;
+  while (n > 0) {
+    pm__chunk_t *chunk = in->first;
+    size_t part = chunk->len - chunk->written < n ? chunk->len - chunk->written : n;
+    chunk->written += part;
+    n -= part;
+    if (chunk->written == chunk->len) drop_first(in);
+  }
+}
+
+/* One system call for what waits, most bytes of it. Bytes written, or an error. */
+static ssize_t write_queue(pm__input_t *in, size_t most) {
+  pm_str_t parts[MOST_PARTS];
+  size_t count = 0;
+  for (const pm__chunk_t *chunk = in->first; chunk && count < MOST_PARTS && most > 0; chunk = chunk->next) {
+    size_t len = chunk->len - chunk->written;
+    if (len > most) len = most;
+    parts[count++] = (pm_str_t){chunk->bytes + chunk->written, len};
+    most -= len;
+  }
+  ssize_t n = pm__pipe_write_all(&in->pipe, parts, count);
+  if (n > 0) take_off(in, (size_t)n);
+  return n;
+}
+
+static void on_writable(pm__pipe_t *pipe);
+
+/* Writes what the pipe takes; the rest waits for room. */
+static void write_waiting(pm__input_t *in) {
+  for (size_t total = 0; in->first && total < WRITE_BOUND;) {
+    ssize_t n = write_queue(in, WRITE_BOUND - total);
+    if (n == UV_EAGAIN) break;
+    if (n < 0) {
+      lose(in, (int)n, 0);
+      return;
+    }
+    total += (size_t)n;
+  }
+  if (!in->first) {
+    on_emptied(in);
+    return;
+  }
+  if (in->queued > GROW_FROM && !in->grown) {
+    in->grown = true;
+    pm__pipe_grow(&in->pipe, (size_t)in->run->process->options.value[PM_OPT_PIPE_SIZE]);
+  }
+  int r = pm__pipe_watch_writable(&in->pipe, on_writable);
+  /* It would wait for ever: better lost and said than that. */
+  if (r != 0) lose(in, r, 0);
+}
 
 static void on_writable(pm__pipe_t *pipe) {
   pm__input_t *in = pipe->data;
   pm_manager_t *m = in->run->process->manager;
   pm__events_deliver(m);
   if (m->closing || !is_open(in)) return;
-  for (size_t total = 0; in->first && total < WRITE_BOUND;) {
-    pm__chunk_t *chunk = in->first;
-    ssize_t n = pm__pipe_write(pipe, chunk->bytes + chunk->written, chunk->len - chunk->written);
-    if (n == UV_EAGAIN) break;
-    if (n < 0) {
-      lose(in, (int)n, 0);
-      break;
-    }
-    chunk->written += (size_t)n;
-    in->queued -= (size_t)n;
-    total += (size_t)n;
-    if (chunk->written == chunk->len) drop_first(in);
-  }
-  if (is_open(in) && !in->first)
-    on_emptied(in);
-  else if (is_open(in))
-    pm__pipe_watch_writable(pipe, on_writable);
+  write_waiting(in);
   pm__events_deliver(m);
+}
+
+static void append(pm__input_t *in, pm__chunk_t *chunk) {
+  *(in->last ? &in->last->next : &in->first) = chunk;
+  in->last = chunk;
+  in->queued += chunk->len - chunk->written;
 }
 
 static void enqueue(pm__input_t *in, pm__chunk_t *chunk) {
   bool was_empty = !in->first;
-  *(in->last ? &in->last->next : &in->first) = chunk;
-  in->last = chunk;
-  in->queued += chunk->len - chunk->written;
+  append(in, chunk);
   int r = was_empty ? pm__pipe_watch_writable(&in->pipe, on_writable) : 0;
-  /* It would wait for ever: better lost and said than that. */
   if (r != 0) lose(in, r, 0);
 }
 
+static pm__chunk_t *empty_chunk(size_t capacity) {
+  pm__chunk_t *chunk = pm__malloc(sizeof(*chunk) + capacity);
+  if (chunk) *chunk = (pm__chunk_t){.capacity = capacity};
+  return chunk;
+}
+
+static void fill(pm__chunk_t *chunk, pm_str_t data) {
+  memcpy(chunk->bytes + chunk->len, data.base, data.len);
+  chunk->len += data.len;
+}
+
 static pm__chunk_t *new_chunk(pm_str_t data) {
-  pm__chunk_t *chunk = pm__malloc(sizeof(*chunk) + data.len);
-  if (!chunk) return NULL;
-  chunk->next = NULL;
-  chunk->len = data.len;
-  chunk->written = 0;
-  memcpy(chunk->bytes, data.base, data.len);
+  pm__chunk_t *chunk = empty_chunk(data.len);
+  if (chunk) fill(chunk, data);
   return chunk;
 }
 
@@ -158,6 +210,66 @@ int pm__input_write(pm__input_t *in, pm_str_t data, bool *ready, pm_error_t *err
   *ready = (double)in->queued < in->run->process->options.value[PM_OPT_STDIN_HIGH_WATER_MARK];
   in->drain_wanted |= !*ready;
   return 0;
+}
+
+/* ---- messages ------------------------------------------------------------------- */
+
+/* Small messages share a chunk of so many bytes. */
+enum { SHARED_CHUNK = 16 * 1024 };
+
+static void flush_later(pm__input_t *in) {
+  pm_manager_t *m = in->run->process->manager;
+  if (in->flush_due) return;
+  in->flush_due = true;
+  in->flush_next = m->flushes;
+  m->flushes = in;
+}
+
+static void flush_no_more(pm__input_t *in) {
+  if (!in->flush_due) return;
+  pm__input_t **at = &in->run->process->manager->flushes;
+  while (*at != in)
+    at = &(*at)->flush_next;
+  *at = in->flush_next;
+  in->flush_due = false;
+}
+
+int pm__input_send(pm__input_t *in, pm_str_t message, bool *ready, pm_error_t *error) {
+  *ready = true;
+  size_t len = message.len + 1;
+  int r = check(in, len, error);
+  if (r != 0) return r;
+  if (memchr(message.base, '\n', message.len))
+    return pm__error_set(error, UV_EINVAL, "ERR_INVALID_MESSAGE", "TypeError",
+                         "message must be one line, without a line end in it");
+  bool was_empty = !in->first;
+  pm__chunk_t *chunk = in->last;
+  if (!chunk || chunk->capacity - chunk->len < len) {
+    chunk = empty_chunk(len < SHARED_CHUNK / 4 ? SHARED_CHUNK : len);
+    if (!chunk) return pm__error_no_memory(error);
+    append(in, chunk);
+  }
+  fill(chunk, message);
+  fill(chunk, (pm_str_t){"\n", 1});
+  in->queued += len;
+  if (was_empty) flush_later(in);
+  *ready = (double)in->queued < in->run->process->options.value[PM_OPT_STDIN_HIGH_WATER_MARK];
+  in->drain_wanted |= !*ready;
+  return 0;
+}
+
+void pm__inputs_flush(pm_manager_t *m) {
+  while (m->flushes) {
+    pm__input_t *in = m->flushes;
+    /* Without memory for what it may have to tell it goes by way of the loop. */
+    bool may_tell = pm__events_reserve(m, PM__EVENTS_PER_CALL) == 0;
+    flush_no_more(in);
+    if (may_tell)
+      write_waiting(in);
+    else if (pm__pipe_watch_writable(&in->pipe, on_writable) != 0)
+      flush_later(in);
+    if (!may_tell) break;
+  }
 }
 
 bool pm__input_end(pm__input_t *in) {

@@ -1,6 +1,7 @@
 /*
- * Stdin of a command: written at once while the pipe takes it, queued after
- * that, up to maxStdinBytes.
+ * Stdin of a command: bytes are written at once while the pipe takes them, messages
+ * when the present work is done, all together; what the pipe does not take is
+ * queued, up to maxStdinBytes.
  */
 #ifndef PM_CORE_INPUT_H
 #define PM_CORE_INPUT_H
@@ -12,6 +13,12 @@ void pm__input_open(pm__input_t *in, pm__run_t *run, int fd);
 
 /* As pm_process_write, once the process is known. */
 int pm__input_write(pm__input_t *in, pm_str_t data, bool *ready, pm_error_t *error);
+
+/* As pm_process_send, once the process is known. */
+int pm__input_send(pm__input_t *in, pm_str_t message, bool *ready, pm_error_t *error);
+
+/* Writes what has been sent since the last time. */
+void pm__inputs_flush(pm_manager_t *m);
 
 /* Closes when the queue is empty, at once if it is. Returns whether it is closed. */
 bool pm__input_end(pm__input_t *in);

@@ -19,19 +19,32 @@
 #include "command.h"
 #include "cpu_window.h"
 #include "log_ring.h"
+#include "messages.h"
 
 typedef struct pm__process pm__process_t;
 typedef struct pm__run pm__run_t;
+typedef struct pm__log_file pm__log_file_t;
 
 /* ---- one stream of output ------------------------------------------------ */
 
-typedef struct pm__output {
+typedef struct pm__output pm__output_t;
+
+struct pm__output {
   pm__pipe_t pipe;
   pm__run_t *run;
   pm_stream_t stream;
   unsigned carried; /* bytes of a character that the last chunk cut */
   char carry[4];
-} pm__output_t;
+  bool paused;
+  pm__framer_t framer; /* of stdout, for messages */
+
+  /* See pacer.c. */
+  bool resting;
+  bool grown;
+  unsigned haste;   /* reads in a row that came soon after another */
+  uint64_t read_at; /* uv_hrtime of the last read */
+  pm__output_t *rest_prev, *rest_next;
+};
 
 /* ---- stdin ---------------------------------------------------------------- */
 
@@ -45,6 +58,9 @@ typedef struct pm__input {
   uint64_t unsent;   /* bytes given up */
   bool end_pending;  /* close when the queue is empty */
   bool drain_wanted; /* a write was answered with "wait" */
+  bool flush_due;    /* in the manager's list of those that are written when its work is done */
+  bool grown;        /* the pipe has been made larger, or that was tried */
+  struct pm__input *flush_next;
 } pm__input_t;
 
 /* ---- one start of a command ------------------------------------------------ */
@@ -56,9 +72,10 @@ struct pm__run {
   bool watched; /* the child's watch is open */
   pm__output_t output[PM_STREAM_COUNT];
   pm__input_t input;
-  unsigned open;  /* handles that are not closed yet */
-  bool over;      /* its exit has been queued: later output is logged only */
-  bool loss_told; /* that its keeper was lost */
+  unsigned open;   /* handles that are not closed yet */
+  bool over;       /* its exit has been queued: later output is logged only */
+  bool loss_told;  /* that its keeper was lost */
+  uint64_t number; /* of its process's starts, 0 the first */
 
   pm__metrics_source_t metrics;
   pm__cpu_window_t cpu;
@@ -135,6 +152,9 @@ struct pm__process {
   pm__waiter_t *restart_waiters;
 
   pm__log_ring_t logs[PM_STREAM_COUNT];
+  uint64_t last_seq;        /* of its log lines */
+  bool log_watched;         /* PM_EVENT_LOGGED is wanted */
+  pm__log_file_t *log_file; /* NULL if none */
 };
 
 /* ---- events on their way out -------------------------------------------------- */
@@ -182,11 +202,16 @@ struct pm_manager {
 
   pm__run_t *runs;
   pm__events_t events;
+  pm__output_t *resting; /* streams that are read once a tick */
+  uv_timer_t tick;
+  pm__input_t *flushes; /* that have something to write when the present work is done */
+  pm__log_file_t *log_files;
+  uv_timer_t retry;   /* of those that could not be written */
   uv_idle_t turn;     /* delivers what API calls queued */
   uv_timer_t monitor; /* samples metrics; in pm_manager_close: gives up */
   unsigned pending;   /* processes, runs and works not yet freed */
-  unsigned own;       /* its own handles that are not closed yet: turn, monitor, poller */
-  unsigned works;     /* removals of directories in the thread pool */
+  unsigned own;       /* its own handles that are not closed yet: turn, monitor, tick, retry, poller */
+  unsigned works;     /* removals of directories and writes of log files in the thread pool */
   unsigned listening;
   uint64_t random;
   bool refd, refuses, closing, active;

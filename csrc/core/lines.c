@@ -4,8 +4,9 @@
 
 #include "alloc.h"
 
-/* Copies are rare (the line across the chunk's start, cut lines), hence few. */
-enum { BATCH_LINES = 256, BATCH_COPIES = 16 };
+/* As many short lines as a read brings. Copies are rare (the line across the
+ * chunk's start, cut lines), hence few. */
+enum { BATCH_LINES = 1024, BATCH_COPIES = 16 };
 
 typedef struct batch {
   pm__lines_cb cb;
@@ -54,10 +55,16 @@ static void batch_add_copy(void *arg, pm_str_t line) {
 /* The rest of a line, up to its "\n". A line that memory was too short to keep
  * is still handed out if the chunk has it whole. */
 static void take_line(pm__log_ring_t *ring, const char *bytes, size_t len, batch_t *batch) {
-  bool began_here = !ring->is_open;
-  pm__log_ring_append(ring, bytes, len);
-  bool is_whole = began_here && ring->open.cut == 0;
-  bool kept = pm__log_ring_end_line(ring);
+  uint64_t cut_before = ring->cut_bytes;
+  bool is_whole = !ring->is_open;
+  bool kept;
+  if (is_whole) {
+    kept = pm__log_ring_add(ring, bytes, len);
+    is_whole = ring->cut_bytes == cut_before;
+  } else {
+    pm__log_ring_append(ring, bytes, len);
+    kept = pm__log_ring_end_line(ring);
+  }
 
   if (!batch->cb) return;
   if (is_whole) {

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 #include "log_ring.h"
 
 #include <inttypes.h>
@@ -20,6 +21,18 @@ void pm__log_ring_free(pm__log_ring_t *ring) {
   pm__free(ring->arena);
   pm__free(ring->index);
   pm__log_ring_init(ring, ring->max_lines, ring->max_bytes);
+}
+
+/* The place behind the newest line. */
+static pm__log_line_t *next_place(const pm__log_ring_t *ring) {
+  size_t at = ring->first + ring->count;
+  return &ring->index[at < ring->index_capacity ? at : at - ring->index_capacity];
+}
+
+static void stamp(pm__log_ring_t *ring, pm__log_line_t *line) {
+  line->seq = ring->last_seq ? ++*ring->last_seq : ring->total_lines;
+  line->time = ring->time;
+  line->start = ring->start;
 }
 
 static void evict_oldest(pm__log_ring_t *ring) {
@@ -96,12 +109,24 @@ static void lose_open_line(pm__log_ring_t *ring) {
   ring->open_is_lost = true;
 }
 
+/* There is room for them. */
+static void put(pm__log_ring_t *ring, const char *bytes, size_t len) {
+  if (len == 0) return;
+  size_t straight = min_size(len, ring->capacity - ring->head);
+  memcpy(ring->arena + ring->head, bytes, straight);
+  if (straight < len) memcpy(ring->arena, bytes + straight, len - straight);
+  ring->head += len;
+  if (ring->head >= ring->capacity) ring->head -= ring->capacity;
+  ring->used += len;
+}
+
 static void store(pm__log_ring_t *ring, const char *bytes, size_t len) {
   ring->total_bytes += len;
   if (ring->open_is_lost) return;
 
   size_t kept = min_size(len, ring->max_bytes - ring->open.len);
   ring->open.cut += len - kept;
+  ring->cut_bytes += len - kept;
   if (kept == 0) return;
   while (ring->used + kept > ring->max_bytes)
     evict_oldest(ring);
@@ -111,12 +136,7 @@ static void store(pm__log_ring_t *ring, const char *bytes, size_t len) {
   }
 
   if (ring->open.len == 0) ring->open.offset = (uint32_t)ring->head;
-  size_t straight = min_size(kept, ring->capacity - ring->head);
-  memcpy(ring->arena + ring->head, bytes, straight);
-  if (straight < kept) memcpy(ring->arena, bytes + straight, kept - straight);
-  ring->head += kept;
-  if (ring->head >= ring->capacity) ring->head -= ring->capacity;
-  ring->used += kept;
+  put(ring, bytes, kept);
   ring->open.len += (uint32_t)kept;
 }
 
@@ -141,22 +161,49 @@ static bool keep_open_line(pm__log_ring_t *ring) {
     return false;
   }
 
-  size_t at = ring->first + ring->count;
-  if (at >= ring->index_capacity) at -= ring->index_capacity;
   /* An empty line has no bytes; a place in the arena keeps its offset sound when that grows. */
   if (ring->open.len == 0) ring->open.offset = (uint32_t)ring->head;
-  ring->index[at] = ring->open;
+  *next_place(ring) = ring->open;
   ring->count++;
   return true;
 }
 
+/* Numbers are given to lines that are lost as well: so a gap tells of them. */
 bool pm__log_ring_end_line(pm__log_ring_t *ring) {
-  bool kept = keep_open_line(ring);
   ring->total_lines++;
+  stamp(ring, &ring->open);
+  bool kept = keep_open_line(ring);
   if (!kept) ring->dropped_lines++;
   ring->open = (pm__log_line_t){0};
   ring->is_open = ring->open_ends_in_cr = ring->open_is_lost = false;
   return kept;
+}
+
+/* Whether a line of len bytes can be kept without memory. */
+static bool has_room(const pm__log_ring_t *ring, size_t len) {
+  bool is_full_grown = ring->capacity == ring->max_bytes && len <= ring->capacity;
+  return ring->count < ring->index_capacity && (is_full_grown || ring->used + len <= ring->capacity);
+}
+
+bool pm__log_ring_add(pm__log_ring_t *ring, const char *bytes, size_t len) {
+  if (ring->count == ring->max_lines) evict_oldest(ring);
+  if (!has_room(ring, len)) {
+    pm__log_ring_append(ring, bytes, len);
+    return pm__log_ring_end_line(ring);
+  }
+  if (len > 0 && bytes[len - 1] == '\r') len--;
+  while (ring->used + len > ring->capacity)
+    evict_oldest(ring);
+  ring->total_lines++;
+  ring->total_bytes += len;
+  pm__log_line_t *line = next_place(ring);
+  line->offset = (uint32_t)ring->head;
+  line->len = (uint32_t)len;
+  line->cut = 0;
+  stamp(ring, line);
+  put(ring, bytes, len);
+  ring->count++;
+  return true;
 }
 
 bool pm__log_ring_finish(pm__log_ring_t *ring) {
@@ -165,8 +212,17 @@ bool pm__log_ring_finish(pm__log_ring_t *ring) {
   return pm__log_ring_end_line(ring);
 }
 
+const pm__log_line_t *pm__log_ring_line(const pm__log_ring_t *ring, size_t i) {
+  size_t at = ring->first + i;
+  return &ring->index[at < ring->index_capacity ? at : at - ring->index_capacity];
+}
+
+static bool is_in_one_piece(const pm__log_ring_t *ring, const pm__log_line_t *line) {
+  return line->len <= ring->capacity - line->offset;
+}
+
 /* Hands out a line that does not lie in one piece or has something to add. */
-static int hand_out_copy(const pm__log_ring_t *ring, const pm__log_line_t *line, void (*each)(void *arg, pm_str_t line),
+static int hand_out_copy(const pm__log_ring_t *ring, const pm__log_line_t *line, void (*each)(void *arg, pm_str_t text),
                          void *arg) {
   char note[64];
   size_t note_len = 0;
@@ -181,21 +237,45 @@ static int hand_out_copy(const pm__log_ring_t *ring, const pm__log_line_t *line,
   return 0;
 }
 
-int pm__log_ring_tail(const pm__log_ring_t *ring, size_t n, void (*each)(void *arg, pm_str_t line), void *arg) {
-  n = min_size(n, ring->count);
-  for (size_t i = ring->count - n; i < ring->count; i++) {
-    size_t at = ring->first + i;
-    if (at >= ring->index_capacity) at -= ring->index_capacity;
+int pm__log_ring_text(const pm__log_ring_t *ring, const pm__log_line_t *line, void (*each)(void *arg, pm_str_t text),
+                      void *arg) {
+  if (line->len == 0 && line->cut == 0) {
+    each(arg, (pm_str_t){"", 0}); /* there may be no arena, and NULL would mean "not given" */
+    return 0;
+  }
+  if (line->cut > 0 || !is_in_one_piece(ring, line)) return hand_out_copy(ring, line, each, arg);
+  each(arg, (pm_str_t){ring->arena + line->offset, line->len});
+  return 0;
+}
 
-    const pm__log_line_t *line = &ring->index[at];
-    if (line->len == 0) {
-      each(arg, (pm_str_t){"", 0}); /* there may be no arena, and NULL would mean "not given" */
-    } else if (line->cut == 0 && line->len <= ring->capacity - line->offset) {
-      each(arg, (pm_str_t){ring->arena + line->offset, line->len});
-    } else {
-      int err = hand_out_copy(ring, line, each, arg);
-      if (err < 0) return err;
-    }
+int pm__log_ring_tail(const pm__log_ring_t *ring, size_t n, void (*each)(void *arg, pm_str_t line), void *arg) {
+  for (size_t i = ring->count - min_size(n, ring->count); i < ring->count; i++) {
+    int err = pm__log_ring_text(ring, pm__log_ring_line(ring, i), each, arg);
+    if (err < 0) return err;
   }
   return 0;
+}
+
+/* In a line of two pieces: in either, or across the border, of which so much is
+ * looked at as a match can reach. */
+static bool find_across(const pm__log_ring_t *ring, const pm__log_line_t *line, pm_str_t wanted) {
+  size_t straight = ring->capacity - line->offset;
+  size_t rest = line->len - straight;
+  if (memmem(ring->arena + line->offset, straight, wanted.base, wanted.len)) return true;
+  if (memmem(ring->arena, rest, wanted.base, wanted.len)) return true;
+  for (size_t before = min_size(wanted.len - 1, straight); before > 0; before--) {
+    size_t after = wanted.len - before;
+    if (after > rest) break;
+    if (memcmp(ring->arena + ring->capacity - before, wanted.base, before) == 0 &&
+        memcmp(ring->arena, wanted.base + before, after) == 0)
+      return true;
+  }
+  return false;
+}
+
+bool pm__log_ring_find(const pm__log_ring_t *ring, const pm__log_line_t *line, pm_str_t wanted) {
+  if (wanted.len == 0) return true;
+  if (wanted.len > line->len) return false;
+  if (!is_in_one_piece(ring, line)) return find_across(ring, line, wanted);
+  return memmem(ring->arena + line->offset, line->len, wanted.base, wanted.len) != NULL;
 }

@@ -22,6 +22,9 @@ typedef struct pm__log_line {
   uint32_t offset; /* of its first byte in the arena */
   uint32_t len;    /* bytes kept */
   uint64_t cut;    /* bytes that did not fit */
+  uint64_t seq;
+  uint64_t time;
+  uint64_t start;
 } pm__log_line_t;
 
 typedef struct pm__log_ring {
@@ -43,8 +46,14 @@ typedef struct pm__log_ring {
   bool open_ends_in_cr; /* a "\r" follows it that is not stored: a "\n" may come next */
   bool open_is_lost;    /* memory ran out: the rest of it is ignored */
 
+  /* What lines get that end from now on; the owner sets it. */
+  uint64_t *last_seq; /* counts the lines of all rings that share it; NULL: this ring's alone */
+  uint64_t time;      /* microseconds since the epoch */
+  uint64_t start;     /* of the command: 0 the first */
+
   uint64_t total_lines;   /* ended since the ring was made */
   uint64_t total_bytes;   /* appended since the ring was made, line ends not counted */
+  uint64_t cut_bytes;     /* of lines that were longer than the bound */
   uint64_t dropped_lines; /* ended, but no longer or never kept */
 } pm__log_ring_t;
 
@@ -57,6 +66,10 @@ void pm__log_ring_free(pm__log_ring_t *ring);
 /* Appends to the open line. Older lines make room; what exceeds the byte bound
  * on its own is counted as cut. */
 void pm__log_ring_append(pm__log_ring_t *ring, const char *bytes, size_t len);
+
+/* The same as the two below in one: a whole line, as most are. Only when no line
+ * is open. */
+bool pm__log_ring_add(pm__log_ring_t *ring, const char *bytes, size_t len);
 
 /* Ends the open line: one "\r" at its end is taken off and it becomes the
  * newest line (an empty one if nothing was appended). Returns whether it was
@@ -72,5 +85,17 @@ bool pm__log_ring_finish(pm__log_ring_t *ring);
  * call. A cut line ends in " [… N bytes cut]". 0, or UV_ENOMEM when a line that
  * wraps round the arena's end could not be copied. */
 int pm__log_ring_tail(const pm__log_ring_t *ring, size_t n, void (*each)(void *arg, pm_str_t line), void *arg);
+
+/* The line at place i, 0 the oldest, as the ring has it: what pm__log_ring_text and
+ * pm__log_ring_find take. i < ring->count. */
+const pm__log_line_t *pm__log_ring_line(const pm__log_ring_t *ring, size_t i);
+
+/* Calls each with the line's text, as pm__log_ring_tail does. */
+int pm__log_ring_text(const pm__log_ring_t *ring, const pm__log_line_t *line, void (*each)(void *arg, pm_str_t text),
+                      void *arg);
+
+/* Whether the kept bytes of a line have wanted in them; one without a length is in
+ * every line. */
+bool pm__log_ring_find(const pm__log_ring_t *ring, const pm__log_line_t *line, pm_str_t wanted);
 
 #endif /* PM_CORE_LOG_RING_H */

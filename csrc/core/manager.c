@@ -4,6 +4,8 @@
 #include "alloc.h"
 #include "events.h"
 #include "internal.h"
+#include "log_file.h"
+#include "pacer.h"
 #include "private_dir.h"
 #include "process.h"
 #include "run.h"
@@ -72,12 +74,14 @@ int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_
   }
   pm__spawner_init(&m->spawner, &m->poller, loop, config->keeper, config->portable);
   m->poller.data = m;
-  /* Neither can fail. The monitor alone never keeps a loop alive. */
+  /* None can fail. The monitor alone never keeps a loop alive. */
   uv_idle_init(loop, &m->turn);
   uv_timer_init(loop, &m->monitor);
   uv_unref((uv_handle_t *)&m->monitor);
   m->turn.data = m->monitor.data = m;
-  m->own = 3;
+  pm__pacer_init(m);
+  pm__log_files_init(m);
+  m->own = 5;
   *out = m;
   return 0;
 }
@@ -147,6 +151,7 @@ void pm_manager_kill_all(pm_manager_t *m) {
       pm__child_await_gone(&run->child, KILL_PATIENCE);
   for (pm__process_t *p = m->first; p; p = p->next)
     pm__private_dir_remove_now(p);
+  pm__log_files_write_now(m);
 }
 
 /* ---- closing ------------------------------------------------------------------- */
@@ -172,6 +177,8 @@ static void on_poller_closed(pm__poller_t *poller) {
 static void close_own(pm_manager_t *m) {
   uv_close((uv_handle_t *)&m->turn, on_handle_closed);
   uv_close((uv_handle_t *)&m->monitor, on_handle_closed);
+  uv_close((uv_handle_t *)&m->tick, on_handle_closed);
+  uv_close((uv_handle_t *)&m->retry, on_handle_closed);
   pm__poller_close(&m->poller, on_poller_closed);
 }
 

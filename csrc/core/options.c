@@ -16,6 +16,7 @@ static const char *const stdin_choices[] = {"pipe", "ignore", NULL};
 static const char *const encoding_choices[] = {"utf8", "latin1", "buffer", NULL};
 static const char *const containment_choices[] = {"tree", "nested", "group", "none", NULL};
 static const char *const stop_signal_choices[] = {"SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", NULL};
+static const char *const messages_choices[] = {"none", "raw", "json", NULL};
 static const char *const stop_to_choices[] = {"tree", "command", NULL};
 
 #define INTEGER(name, min, max, initial, per_process)                                                                  \
@@ -44,6 +45,12 @@ const pm_option_t pm_option_table[PM_OPT_COUNT] = {
     [PM_OPT_STABLE_AFTER] = NUMBER("stableAfter", 0, INFINITY, 60000, true),
     [PM_OPT_STDIN_HIGH_WATER_MARK] = INTEGER("stdinHighWaterMark", 1, SAFE_INTEGER, 65536, true),
     [PM_OPT_MAX_STDIN_BYTES] = INTEGER("maxStdinBytes", 1, SAFE_INTEGER, 64 << 20, true),
+    [PM_OPT_PIPE_SIZE] = INTEGER("pipeSize", 4096, 2147483648.0, 1 << 20, true),
+    [PM_OPT_MESSAGES] = CHOICE("messages", messages_choices, PM_MESSAGES_JSON, PM_MESSAGES_NONE),
+    [PM_OPT_MAX_MESSAGE_BYTES] = INTEGER("maxMessageBytes", 1024, 536870912.0, 10 << 20, true),
+    [PM_OPT_LOG_MESSAGES] = BOOLEAN("logMessages", 1),
+    [PM_OPT_LOG_FILE_MAX_BYTES] = INTEGER("logFile.maxBytes", 4096, SAFE_INTEGER, 10 << 20, true),
+    [PM_OPT_LOG_FILE_MAX_FILES] = INTEGER("logFile.maxFiles", 1, 1000, 5, true),
     [PM_OPT_AUTO_RESTART] = BOOLEAN("autoRestart", 0),
     [PM_OPT_PRIVATE_WORKING_DIR] = BOOLEAN("privateWorkingDir", 0),
     [PM_OPT_STDIN] = CHOICE("stdin", stdin_choices, PM_STDIN_IGNORE, PM_STDIN_PIPE),

@@ -5,6 +5,9 @@
 #include "error.h"
 #include "events.h"
 #include "lines.h"
+#include "log_file.h"
+#include "pacer.h"
+#include "process.h"
 #include "run.h"
 #include "utf8.h"
 
@@ -30,12 +33,114 @@ static void call_on_output(pm__output_t *o, const char *bytes, size_t len) {
   p->manager->callbacks.on_output(p->manager, p->id, o->stream, (pm_str_t){bytes, len}, encoding_of(p));
 }
 
+static bool is_logged(const pm__output_t *o) {
+  const double *option = o->run->process->options.value;
+  return o->stream != PM_STDOUT || option[PM_OPT_MESSAGES] == PM_MESSAGES_NONE || option[PM_OPT_LOG_MESSAGES] != 0;
+}
+
+/* ---- lines ------------------------------------------------------------------------ */
+
 static void on_lines(void *arg, const pm_str_t *lines, size_t count) {
   pm__output_t *o = arg;
   pm__process_t *p = o->run->process;
   if (p->manager->closing) return;
-  p->manager->callbacks.on_lines(p->manager, p->id, o->stream, lines, count, encoding_of(p));
+  if (p->log_file) pm__log_file_add(p->log_file, o->stream, p->logs[o->stream].time, lines, count);
+  if (is_heard(o, PM_LISTEN_LINES))
+    p->manager->callbacks.on_lines(p->manager, p->id, o->stream, lines, count, encoding_of(p));
 }
+
+static pm__lines_cb lines_cb(const pm__output_t *o) {
+  return is_heard(o, PM_LISTEN_LINES) || o->run->process->log_file ? on_lines : NULL;
+}
+
+/* What is logged from now on was read now, and belongs to this start. */
+static pm__log_ring_t *stamped_log(pm__output_t *o) {
+  pm__log_ring_t *log = &o->run->process->logs[o->stream];
+  uv_timeval64_t now = {0};
+  uv_gettimeofday(&now);
+  log->time = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec;
+  log->start = o->run->number;
+  return log;
+}
+
+static void tell_of_log(pm__process_t *p, uint64_t seq_before) {
+  if (p->last_seq != seq_before) pm__process_tell_log_watcher(p);
+}
+
+static void log_bytes(pm__output_t *o, const char *bytes, size_t len) {
+  uint64_t seq = o->run->process->last_seq;
+  pm__lines_feed(stamped_log(o), bytes, len, lines_cb(o), o);
+  tell_of_log(o->run->process, seq);
+}
+
+static void log_end(pm__output_t *o) {
+  uint64_t seq = o->run->process->last_seq;
+  pm__lines_finish(stamped_log(o), lines_cb(o), o);
+  tell_of_log(o->run->process, seq);
+}
+
+/* ---- messages --------------------------------------------------------------------- */
+
+static void on_messages(void *arg, const pm_str_t *messages, size_t count) {
+  pm__output_t *o = arg;
+  pm__process_t *p = o->run->process;
+  if (!is_heard(o, PM_LISTEN_MESSAGES)) return;
+  p->manager->callbacks.on_messages(p->manager, p->id, messages, count,
+                                    (pm_messages_t)p->options.value[PM_OPT_MESSAGES], encoding_of(p));
+}
+
+static void on_stray(void *arg, pm_str_t line) {
+  pm__output_t *o = arg;
+  pm__process_t *p = o->run->process;
+  if (!is_logged(o)) {
+    log_bytes(o, line.base, line.len);
+    log_bytes(o, "\n", 1);
+    if (p->manager->closing) return;
+  }
+  if (is_heard(o, PM_LISTEN_STRAY)) p->manager->callbacks.on_stray(p->manager, p->id, line, encoding_of(p));
+}
+
+static void on_lost(void *arg, uint64_t bytes) {
+  pm__output_t *o = arg;
+  pm__process_t *p = o->run->process;
+  double max = p->options.value[PM_OPT_MAX_MESSAGE_BYTES];
+  pm_error_t error;
+  if (pm__events_reserve(p->manager, PM__EVENTS_PER_CALL) != 0) return;
+  if ((double)bytes > max)
+    pm__error_set(&error, UV_E2BIG, "ERR_MESSAGE_TOO_LONG", "Error",
+                  "A message of %.0f bytes is longer than maxMessageBytes (%.0f) and was left out", (double)bytes, max);
+  else
+    pm__error_set(&error, UV_ENOMEM, NULL, "Error", "There is no memory for a message of %.0f bytes; it was left out",
+                  (double)bytes);
+  pm__fault_t *fault = pm__fault_new(&error);
+  pm__events_add_fault(p, fault);
+  pm__fault_unref(fault);
+}
+
+static bool is_over(void *arg) {
+  const pm__output_t *o = arg;
+  return o->run->process->manager->closing;
+}
+
+static bool has_messages(const pm__output_t *o) {
+  return o->stream == PM_STDOUT && o->run->process->options.value[PM_OPT_MESSAGES] != PM_MESSAGES_NONE;
+}
+
+/* Where the embedder parses it finds out by itself what is none, unless the engine
+ * has to know, since only strays are logged. */
+static pm__framer_out_t framer_out(pm__output_t *o) {
+  const double *option = o->run->process->options.value;
+  bool is_parsed = option[PM_OPT_MESSAGES] == PM_MESSAGES_JSON && is_heard(o, PM_LISTEN_MESSAGES);
+  return (pm__framer_out_t){.max = (size_t)option[PM_OPT_MAX_MESSAGE_BYTES],
+                            .is_checked = !(is_parsed && is_logged(o)),
+                            .messages = on_messages,
+                            .stray = on_stray,
+                            .lost = on_lost,
+                            .is_over = is_over,
+                            .arg = o};
+}
+
+/* ---- chunks ----------------------------------------------------------------------- */
 
 /* bytes must have PM__READ_HEADROOM writable bytes before them. */
 static void hand_out(pm__output_t *o, char *bytes, size_t len) {
@@ -54,9 +159,14 @@ static void hand_out(pm__output_t *o, char *bytes, size_t len) {
 /* The log first: a listener that asks for the logs finds what it is told of.
  * Listeners may close the manager, or take the last listener away. */
 static void take(pm__output_t *o, char *bytes, size_t len) {
-  pm__process_t *p = o->run->process;
-  pm__lines_feed(&p->logs[o->stream], bytes, len, is_heard(o, PM_LISTEN_LINES) ? on_lines : NULL, o);
-  if (p->manager->closing) return;
+  const pm_manager_t *m = o->run->process->manager;
+  if (is_logged(o)) log_bytes(o, bytes, len);
+  if (m->closing) return;
+  if (has_messages(o)) {
+    const pm__framer_out_t out = framer_out(o);
+    pm__framer_feed(&o->framer, bytes, len, &out);
+    if (m->closing) return;
+  }
   if (is_heard(o, listen_flag(o)))
     hand_out(o, bytes, len);
   else
@@ -64,12 +174,25 @@ static void take(pm__output_t *o, char *bytes, size_t len) {
 }
 
 static void end_stream(pm__output_t *o) {
-  pm__process_t *p = o->run->process;
-  pm__lines_finish(&p->logs[o->stream], is_heard(o, PM_LISTEN_LINES) ? on_lines : NULL, o);
+  const pm_manager_t *m = o->run->process->manager;
   unsigned rest = o->carried;
   o->carried = 0;
+  if (has_messages(o)) {
+    const pm__framer_out_t out = framer_out(o);
+    pm__framer_finish(&o->framer, &out);
+    if (m->closing) return;
+  }
+  log_end(o);
   /* A character that nothing completes any more: the decoder says so. */
-  if (rest && !p->manager->closing && is_heard(o, listen_flag(o))) call_on_output(o, o->carry, rest);
+  if (rest && !m->closing && is_heard(o, listen_flag(o))) call_on_output(o, o->carry, rest);
+}
+
+/* ---- reading ---------------------------------------------------------------------- */
+
+bool pm__output_is_awaited(const pm__output_t *o) {
+  unsigned wanted = listen_flag(o) | PM_LISTEN_LINES;
+  if (has_messages(o)) wanted |= PM_LISTEN_MESSAGES | PM_LISTEN_STRAY;
+  return is_heard(o, wanted);
 }
 
 /* Bytes taken; 0 when the stream has ended, UV_EAGAIN when it is empty. */
@@ -80,17 +203,57 @@ static ssize_t read_once(pm__output_t *o, size_t most) {
   return n == UV_EAGAIN ? n : n < 0 ? 0 : n;
 }
 
+static void end(pm__output_t *o) {
+  end_stream(o);
+  pm__output_close(o);
+}
+
+size_t pm__output_read(pm__output_t *o, size_t most) {
+  size_t total = 0;
+  while (total < most && is_open(o)) {
+    ssize_t n = read_once(o, PM__READ_SIZE);
+    if (n > 0) total += (size_t)n;
+    if (n == 0) end(o);
+    if (n < PM__READ_SIZE || o->run->process->manager->closing) break;
+  }
+  return total;
+}
+
 static void on_readable(pm__pipe_t *pipe) {
   pm__output_t *o = pipe->data;
   pm_manager_t *m = o->run->process->manager;
   pm__events_deliver(m);
-  if (m->closing || !is_open(o)) return;
-  ssize_t n = read_once(o, PM__READ_SIZE);
-  if (n == 0) {
-    end_stream(o);
-    pm__output_close(o);
-  }
+  if (m->closing || !is_open(o) || o->paused) return;
+  /* One that rests is told of only when nobody can write to it any more. */
+  pm__pacer_wake(o);
+  ssize_t n = is_open(o) ? read_once(o, PM__READ_SIZE) : UV_EAGAIN;
+  if (m->closing) return;
+  if (n == 0)
+    end(o);
+  else if (n > 0 && is_open(o) && !o->paused)
+    pm__pacer_note(o, (size_t)n);
   pm__events_deliver(m);
+}
+
+void pm__output_watch(pm__output_t *o) {
+  /* That it could be watched before says that it can be now; else it is at an end. */
+  if (pm__pipe_watch_readable(&o->pipe, on_readable) != 0) end(o);
+}
+
+void pm__output_grow(pm__output_t *o) {
+  if (o->grown) return;
+  o->grown = true;
+  pm__pipe_grow(&o->pipe, (size_t)o->run->process->options.value[PM_OPT_PIPE_SIZE]);
+}
+
+int pm__output_pause(pm__output_t *o, bool paused) {
+  if (!is_open(o)) return UV_ESRCH;
+  if (o->paused == paused) return 0;
+  o->paused = paused;
+  pm__pacer_forget(o);
+  if (!paused) return pm__pipe_watch_readable(&o->pipe, on_readable);
+  pm__pipe_unwatch(&o->pipe);
+  return 0;
 }
 
 /* The command runs, but nobody will hear it. */
@@ -117,6 +280,7 @@ void pm__output_open(pm__output_t *o, pm__run_t *run, pm_stream_t stream, int fd
 
 void pm__output_finish(pm__output_t *o) {
   pm_manager_t *m = o->run->process->manager;
+  if (o->paused) pm__output_pause(o, false);
   size_t left = is_open(o) ? pm__pipe_available(&o->pipe) : 0;
   while (left > 0 && is_open(o)) {
     ssize_t n = read_once(o, left);
@@ -135,13 +299,15 @@ void pm__output_linger(pm__output_t *o) {
 
 static void on_pipe_closed(pm__pipe_t *pipe) {
   pm__output_t *o = pipe->data;
+  pm__framer_free(&o->framer);
   pm__run_closed(o->run);
 }
 
 /* A line without its end must not become the beginning of another start's. */
 void pm__output_close(pm__output_t *o) {
   if (!is_open(o)) return;
-  pm__lines_finish(&o->run->process->logs[o->stream], NULL, NULL);
+  pm__pacer_forget(o);
+  pm__lines_finish(stamped_log(o), NULL, NULL);
   pm__pipe_close(&o->pipe, on_pipe_closed);
 }
 

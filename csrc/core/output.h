@@ -23,6 +23,25 @@ void pm__output_linger(pm__output_t *o);
 
 void pm__output_close(pm__output_t *o);
 
+/* Reading is suspended, or goes on. UV_ESRCH when it is closed, or an error of the
+ * loop's. */
+int pm__output_pause(pm__output_t *o, bool paused);
+
+/* Whether somebody wants each chunk at once. */
+bool pm__output_is_awaited(const pm__output_t *o);
+
+/* ---- for pacer.c ---- */
+
+/* Reads what there is, up to about most bytes, and closes a stream that has ended.
+ * Returns how many bytes. */
+size_t pm__output_read(pm__output_t *o, size_t most);
+
+/* The loop tells of it again. */
+void pm__output_watch(pm__output_t *o);
+
+/* Lets its pipe hold more, once. */
+void pm__output_grow(pm__output_t *o);
+
 void pm__output_ref(pm__output_t *o);
 void pm__output_unref(pm__output_t *o);
 

@@ -106,6 +106,7 @@ static void set_state(pm__process_t *p, pm__state_t state) {
   if (state == PM__EXITED || state == PM__FAILED) {
     pm__private_dir_remove_later(p);
     pm__table_mark_ended(m, p);
+    pm__process_tell_log_watcher(p);
   }
 }
 

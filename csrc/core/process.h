@@ -24,8 +24,9 @@ typedef enum {
 } pm__input_kind_t;
 
 /* Makes a record of m from a checked command, which it takes over (also on
- * failure). id is copied. UV_ENOMEM. */
-int pm__process_new(pm_manager_t *m, pm_str_t id, pm__command_t *command, const pm_options_t *options,
+ * failure). id is copied, and of config the options and the log file's path.
+ * UV_ENOMEM. */
+int pm__process_new(pm_manager_t *m, pm_str_t id, pm__command_t *command, const pm_config_t *config,
                     pm__process_t **out);
 
 void pm__process_ref(pm__process_t *p);
@@ -52,6 +53,9 @@ void pm__process_forget(pm__process_t *p);
 /* Forgets the oldest ended processes beyond maxEnded. Not from within a call of
  * the embedder, who has yet to hear how its process ended. */
 void pm__process_limit_ended(pm_manager_t *m);
+
+/* Whoever watches the log of p hears of it. */
+void pm__process_tell_log_watcher(pm__process_t *p);
 
 /* Reports that the keeper was killed, once a run. */
 void pm__process_report_lost(pm__process_t *p);

@@ -3,12 +3,21 @@
 
 #include "alloc.h"
 #include "events.h"
+#include "log_file.h"
 #include "private_dir.h"
 #include "process.h"
 #include "run.h"
 #include "table.h"
 
-int pm__process_new(pm_manager_t *m, pm_str_t id, pm__command_t *command, const pm_options_t *options,
+static void init_logs(pm__process_t *p) {
+  for (int i = 0; i < PM_STREAM_COUNT; i++) {
+    pm__log_ring_init(&p->logs[i], (size_t)p->options.value[PM_OPT_MAX_LOG_LINES],
+                      (size_t)p->options.value[PM_OPT_MAX_LOG_BYTES]);
+    p->logs[i].last_seq = &p->last_seq;
+  }
+}
+
+int pm__process_new(pm_manager_t *m, pm_str_t id, pm__command_t *command, const pm_config_t *config,
                     pm__process_t **out) {
   pm__process_t *p = pm__calloc(1, sizeof(*p));
   char *own_id = pm__malloc(id.len ? id.len : 1);
@@ -17,11 +26,14 @@ int pm__process_new(pm_manager_t *m, pm_str_t id, pm__command_t *command, const 
   p->manager = m;
   p->id = (pm_str_t){own_id, id.len};
   p->command = *command;
-  p->options = *options;
+  p->options = config->options;
   p->last_exit.code = -1;
-  for (int i = 0; i < PM_STREAM_COUNT; i++)
-    pm__log_ring_init(&p->logs[i], (size_t)options->value[PM_OPT_MAX_LOG_LINES],
-                      (size_t)options->value[PM_OPT_MAX_LOG_BYTES]);
+  init_logs(p);
+  if (config->log_file.base) {
+    p->log_file = pm__log_file_new(m, config->log_file, &p->options);
+    if (!p->log_file) goto fail;
+    pm__log_file_set_process(p->log_file, p);
+  }
   if (pm__table_add(m, p) != 0) goto fail;
   uv_timer_init(m->loop, &p->timer);
   if (!m->refd) uv_unref((uv_handle_t *)&p->timer);
@@ -32,6 +44,7 @@ int pm__process_new(pm_manager_t *m, pm_str_t id, pm__command_t *command, const 
   return 0;
 
 fail:
+  if (p) pm__log_file_close(p->log_file);
   pm__free(own_id);
   pm__free(p);
   pm__command_free(command);
@@ -59,8 +72,18 @@ static void on_timer_closed(uv_handle_t *handle) {
   pm__process_unref(handle->data);
 }
 
+void pm__process_tell_log_watcher(pm__process_t *p) {
+  pm_manager_t *m = p->manager;
+  if (!p->log_watched || m->closing || pm__events_reserve(m, PM__EVENTS_PER_CALL) != 0) return;
+  p->log_watched = false;
+  pm__events_add(m, p, PM_EVENT_LOGGED);
+}
+
 void pm__process_forget(pm__process_t *p) {
   if (!p->known) return;
+  pm__process_tell_log_watcher(p);
+  pm__log_file_close(p->log_file);
+  p->log_file = NULL;
   if (p->state == PM__EXITED || p->state == PM__FAILED) pm__table_mark_live(p->manager, p);
   pm__table_remove(p->manager, p);
   if (p->run) pm__run_abandon(p->run);

@@ -175,6 +175,7 @@ static pm__run_t *new_run(pm__process_t *p) {
   run->child.on_exit = on_child_exit;
   run->child.on_settled = on_child_settled;
   run->metrics = PM__METRICS_SOURCE_INVALID;
+  run->number = p->restarts;
   return run;
 }
 

@@ -38,6 +38,10 @@ void pm__watch_stop(pm__watch_t *watch) {
   if (watch->active) watch->poller->kind->stop(watch);
 }
 
+bool pm__watch_mute(pm__watch_t *watch) {
+  return watch->active && watch->poller->kind->mute(watch);
+}
+
 static void set_ref(pm__watch_t *watch, bool refd) {
   if (watch->refd == refd) return;
   watch->refd = refd;

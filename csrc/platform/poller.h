@@ -34,6 +34,7 @@ typedef struct pm__poller_kind {
   int (*prepare)(pm__poller_t *poller);
   int (*start)(pm__watch_t *watch, pm__readiness_t what);
   void (*stop)(pm__watch_t *watch);
+  bool (*mute)(pm__watch_t *watch);
   void (*set_ref)(pm__watch_t *watch);
   void (*close)(pm__watch_t *watch);
 } pm__poller_kind_t;
@@ -75,6 +76,10 @@ void pm__watch_init(pm__watch_t *watch, pm__poller_t *poller, int fd);
  * what is wanted. UV_ENOMEM, UV_EMFILE and the like. */
 int pm__watch_start(pm__watch_t *watch, pm__readiness_t what, void (*on_ready)(pm__watch_t *));
 void pm__watch_stop(pm__watch_t *watch);
+
+/* A watch that has been started tells of nothing but fd's end until it is started
+ * again; it stays active. False when that cannot be had. */
+bool pm__watch_mute(pm__watch_t *watch);
 
 void pm__watch_ref(pm__watch_t *watch);
 void pm__watch_unref(pm__watch_t *watch);

@@ -85,6 +85,14 @@ static void set_stop(pm__watch_t *watch) {
   if (watch->refd) count_ref(watch->poller, -1);
 }
 
+/* EPOLLHUP and EPOLLERR are always told of (epoll_ctl(2)). */
+static bool set_mute(pm__watch_t *watch) {
+  struct epoll_event event = {.data.ptr = watch};
+  if (epoll_ctl(watch->poller->set, EPOLL_CTL_MOD, watch->fd, &event) != 0) return false;
+  strike_out(watch->poller, watch);
+  return true;
+}
+
 static void set_set_ref(pm__watch_t *watch) {
   if (watch->active) count_ref(watch->poller, watch->refd ? 1 : -1);
 }
@@ -93,7 +101,7 @@ static void set_close(pm__watch_t *watch) {
   (void)watch;
 }
 
-static const pm__poller_kind_t kind_set = {open_set, set_start, set_stop, set_set_ref, set_close};
+static const pm__poller_kind_t kind_set = {open_set, set_start, set_stop, set_mute, set_set_ref, set_close};
 
 void pm__poller_choose(pm__poller_t *poller) {
   poller->kind = &kind_set;

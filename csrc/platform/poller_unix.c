@@ -42,6 +42,12 @@ static void portable_stop(pm__watch_t *watch) {
   watch->active = false;
 }
 
+/* uv_poll_start has no way to wait for the end alone. */
+static bool portable_mute(pm__watch_t *watch) {
+  (void)watch;
+  return false;
+}
+
 static void portable_set_ref(pm__watch_t *watch) {
   if (!watch->poll) return;
   if (watch->refd)
@@ -60,5 +66,5 @@ static int portable_prepare(pm__poller_t *poller) {
   return 0;
 }
 
-const pm__poller_kind_t pm__poller_portable = {portable_prepare, portable_start, portable_stop, portable_set_ref,
-                                               portable_close};
+const pm__poller_kind_t pm__poller_portable = {portable_prepare, portable_start,   portable_stop,
+                                               portable_mute,    portable_set_ref, portable_close};

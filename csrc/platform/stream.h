@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "../pm.h"
 #include "poller.h"
 
 typedef struct pm__pipe pm__pipe_t;
@@ -31,6 +32,14 @@ int pm__pipe_watch_readable(pm__pipe_t *pipe, void (*on_ready)(pm__pipe_t *));
 int pm__pipe_watch_writable(pm__pipe_t *pipe, void (*on_ready)(pm__pipe_t *));
 void pm__pipe_unwatch(pm__pipe_t *pipe);
 
+/* Of a watched one: nothing is told but that nobody can write to it any more, until
+ * it is watched again; the loop is kept alive as before. False when this system
+ * cannot do that: then it goes on being watched. */
+bool pm__pipe_mute(pm__pipe_t *pipe);
+
+/* Lets it hold size bytes if it may: the system bounds what pipes take. */
+void pm__pipe_grow(pm__pipe_t *pipe, size_t size);
+
 /* Bytes read, 0 at end of file, UV_EAGAIN when there is nothing, or an error. */
 ssize_t pm__pipe_read(pm__pipe_t *pipe, char *buffer, size_t size);
 
@@ -42,6 +51,9 @@ bool pm__pipe_has_ended(pm__pipe_t *pipe);
 
 /* Bytes written, UV_EAGAIN when it is full, UV_EPIPE when nobody reads. */
 ssize_t pm__pipe_write(pm__pipe_t *pipe, const char *bytes, size_t len);
+
+/* The same for the parts in their order, together one write (writev(2)). */
+ssize_t pm__pipe_write_all(pm__pipe_t *pipe, const pm_str_t *parts, size_t count);
 
 /* Whether the loop is kept alive while it is watched (it is at first). */
 void pm__pipe_ref(pm__pipe_t *pipe);

@@ -2,8 +2,11 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 void pm__pipe_open(pm__pipe_t *pipe, pm__poller_t *poller, int fd) {
@@ -31,6 +34,22 @@ void pm__pipe_unwatch(pm__pipe_t *pipe) {
   pm__watch_stop(&pipe->watch);
 }
 
+bool pm__pipe_mute(pm__pipe_t *pipe) {
+  return pm__watch_mute(&pipe->watch);
+}
+
+/* An unprivileged user's pipes share a bound (pipe-user-pages-soft in pipe(7)): who
+ * has reached it does with what there is. */
+void pm__pipe_grow(pm__pipe_t *pipe, size_t size) {
+#ifdef F_SETPIPE_SZ
+  int now = fcntl(pipe->fd, F_GETPIPE_SZ);
+  if (now > 0 && (size_t)now < size) (void)fcntl(pipe->fd, F_SETPIPE_SZ, (int)(size < INT_MAX ? size : INT_MAX));
+#else
+  (void)pipe;
+  (void)size;
+#endif
+}
+
 ssize_t pm__pipe_read(pm__pipe_t *pipe, char *buffer, size_t size) {
   ssize_t n;
   do {
@@ -54,6 +73,19 @@ ssize_t pm__pipe_write(pm__pipe_t *pipe, const char *bytes, size_t len) {
   ssize_t n;
   do {
     n = write(pipe->fd, bytes, len);
+  } while (n < 0 && errno == EINTR);
+  return n < 0 ? -errno : n;
+}
+
+ssize_t pm__pipe_write_all(pm__pipe_t *pipe, const pm_str_t *parts, size_t count) {
+  enum { MOST = 64 };
+  struct iovec iov[MOST];
+  ssize_t n;
+  if (count > MOST) count = MOST;
+  for (size_t i = 0; i < count; i++)
+    iov[i] = (struct iovec){.iov_base = (void *)parts[i].base, .iov_len = parts[i].len};
+  do {
+    n = writev(pipe->fd, iov, (int)count);
   } while (n < 0 && errno == EINTR);
   return n < 0 ? -errno : n;
 }

@@ -56,16 +56,16 @@ static void record_event(pm_manager_t *m, const pm_event_t *event) {
   if (h->on_event) h->on_event(h, event);
 }
 
-static record_t *record_of(host_t *h, const char *id, size_t len, pm_stream_t stream, bool is_lines) {
+static record_t *record_of(host_t *h, const char *id, size_t len, pm_stream_t stream, record_kind_t kind) {
   for (size_t i = 0; i < h->record_count; i++) {
     record_t *r = h->records[i];
-    if (r->stream == stream && r->is_lines == is_lines && strlen(r->id) == len && memcmp(r->id, id, len) == 0) return r;
+    if (r->stream == stream && r->kind == kind && strlen(r->id) == len && memcmp(r->id, id, len) == 0) return r;
   }
   record_t *r = calloc(1, sizeof(*r));
   assert_non_null(r);
   copy_text(r->id, sizeof(r->id), id, len);
   r->stream = stream;
-  r->is_lines = is_lines;
+  r->kind = kind;
   r->bytes = calloc(1, 1);
   r->size = 1;
   h->records = grow(h->records, h->record_count, &h->record_size, sizeof(*h->records));
@@ -86,7 +86,7 @@ static void append(record_t *r, const char *bytes, size_t len) {
 
 static void record_output(pm_manager_t *m, pm_str_t id, pm_stream_t stream, pm_str_t bytes, pm_encoding_t encoding) {
   host_t *h = host_of(m);
-  record_t *r = record_of(h, id.base, id.len, stream, false);
+  record_t *r = record_of(h, id.base, id.len, stream, RECORD_OUTPUT);
   assert_true(bytes.len > 0);
   assert_int_equal(encoding, (pm_encoding_t)h->options.value[PM_OPT_ENCODING]);
   r->calls++;
@@ -97,7 +97,7 @@ static void record_output(pm_manager_t *m, pm_str_t id, pm_stream_t stream, pm_s
 static void record_lines(pm_manager_t *m, pm_str_t id, pm_stream_t stream, const pm_str_t *lines, size_t count,
                          pm_encoding_t encoding) {
   host_t *h = host_of(m);
-  record_t *r = record_of(h, id.base, id.len, stream, true);
+  record_t *r = record_of(h, id.base, id.len, stream, RECORD_LINES);
   assert_true(count > 0);
   assert_int_equal(encoding, (pm_encoding_t)h->options.value[PM_OPT_ENCODING]);
   r->calls++;
@@ -106,6 +106,31 @@ static void record_lines(pm_manager_t *m, pm_str_t id, pm_stream_t stream, const
     append(r, "\n", 1);
   }
   if (h->on_lines) h->on_lines(h, id, stream, lines, count);
+}
+
+static void record_messages(pm_manager_t *m, pm_str_t id, const pm_str_t *messages, size_t count, pm_messages_t mode,
+                            pm_encoding_t encoding) {
+  host_t *h = host_of(m);
+  record_t *r = record_of(h, id.base, id.len, PM_STDOUT, RECORD_MESSAGES);
+  assert_true(count > 0);
+  assert_int_not_equal(mode, PM_MESSAGES_NONE);
+  assert_int_equal(encoding, (pm_encoding_t)h->options.value[PM_OPT_ENCODING]);
+  r->calls++;
+  for (size_t i = 0; i < count && !h->forgetful; i++) {
+    append(r, messages[i].base, messages[i].len);
+    append(r, "\n", 1);
+  }
+  if (h->on_messages) h->on_messages(h, id, messages, count);
+}
+
+static void record_stray(pm_manager_t *m, pm_str_t id, pm_str_t line, pm_encoding_t encoding) {
+  host_t *h = host_of(m);
+  record_t *r = record_of(h, id.base, id.len, PM_STDOUT, RECORD_STRAY);
+  (void)encoding;
+  r->calls++;
+  append(r, line.base, line.len);
+  append(r, "\n", 1);
+  if (h->on_stray) h->on_stray(h, id, line);
 }
 
 static void record_active(pm_manager_t *m, bool active) {
@@ -137,14 +162,19 @@ void host_init(host_t *h) {
 }
 
 void host_open(host_t *h) {
-  const pm_callbacks_t callbacks = {record_event, record_output, record_lines, record_active};
+  const pm_callbacks_t callbacks = {.on_event = record_event,
+                                    .on_output = record_output,
+                                    .on_lines = record_lines,
+                                    .on_messages = record_messages,
+                                    .on_stray = record_stray,
+                                    .on_active = record_active};
   pm_keeper_t *keeper = h->keeper || h->keeperless ? h->keeper : open_keeper();
   const pm_manager_config_t config = {
       .options = h->options, .portable = wants_portable(), .keeper = keeper, .keeperless = h->keeperless};
   assert_int_equal(uv_loop_init(&h->loop), 0);
   assert_int_equal(pm_manager_new(&h->loop, &config, &callbacks, h, &h->m), 0);
   pm_keeper_unref(keeper);
-  pm_manager_listen(h->m, PM_LISTEN_STDOUT | PM_LISTEN_STDERR | PM_LISTEN_LINES);
+  pm_manager_listen(h->m, LISTEN_ALL);
 }
 
 static void on_closed(void *arg) {
@@ -298,11 +328,19 @@ size_t host_place(const host_t *h, const seen_t *event) {
 }
 
 const record_t *host_output(host_t *h, const char *id, pm_stream_t stream) {
-  return record_of(h, id, strlen(id), stream, false);
+  return record_of(h, id, strlen(id), stream, RECORD_OUTPUT);
 }
 
 const record_t *host_lines(host_t *h, const char *id, pm_stream_t stream) {
-  return record_of(h, id, strlen(id), stream, true);
+  return record_of(h, id, strlen(id), stream, RECORD_LINES);
+}
+
+const record_t *host_messages(host_t *h, const char *id) {
+  return record_of(h, id, strlen(id), PM_STDOUT, RECORD_MESSAGES);
+}
+
+const record_t *host_strays(host_t *h, const char *id) {
+  return record_of(h, id, strlen(id), PM_STDOUT, RECORD_STRAY);
 }
 
 void host_wait_output(host_t *h, const char *id, const char *text) {

@@ -30,12 +30,14 @@ typedef struct seen {
   pm_stop_report_t stop;
 } seen_t;
 
-/* What one stream of one process gave: on_output's bytes, or on_lines' lines,
- * each with a "\n" put after it. */
+typedef enum { RECORD_OUTPUT, RECORD_LINES, RECORD_MESSAGES, RECORD_STRAY } record_kind_t;
+
+/* What one stream of one process gave: on_output's bytes; or what came as lines,
+ * messages or strays, each with a "\n" put after it. */
 typedef struct record {
   char id[64];
   pm_stream_t stream;
-  bool is_lines;
+  record_kind_t kind;
   char *bytes; /* terminated */
   size_t len, size;
   size_t calls;
@@ -63,6 +65,8 @@ struct host {
   void (*on_event)(host_t *h, const pm_event_t *event);
   void (*on_output)(host_t *h, pm_str_t id, pm_stream_t stream, pm_str_t bytes);
   void (*on_lines)(host_t *h, pm_str_t id, pm_stream_t stream, const pm_str_t *lines, size_t count);
+  void (*on_messages)(host_t *h, pm_str_t id, const pm_str_t *messages, size_t count);
+  void (*on_stray)(host_t *h, pm_str_t id, pm_str_t line);
   void *arg;
 
   int descriptors; /* before anything was opened */
@@ -72,6 +76,10 @@ struct host {
 
   /* May be set before host_open, which takes the reference over: another one. */
   pm_keeper_t *keeper;
+};
+
+enum {
+  LISTEN_ALL = PM_LISTEN_STDOUT | PM_LISTEN_STDERR | PM_LISTEN_LINES | PM_LISTEN_MESSAGES | PM_LISTEN_STRAY,
 };
 
 /* ---- the host's own life ----------------------------------------------------- */
@@ -158,6 +166,8 @@ size_t host_place(const host_t *h, const seen_t *event);
 /* The output of a process so far, never NULL. */
 const record_t *host_output(host_t *h, const char *id, pm_stream_t stream);
 const record_t *host_lines(host_t *h, const char *id, pm_stream_t stream);
+const record_t *host_messages(host_t *h, const char *id);
+const record_t *host_strays(host_t *h, const char *id);
 
 /* Waits until its stdout contains text. */
 void host_wait_output(host_t *h, const char *id, const char *text);

@@ -200,7 +200,8 @@ static void assert_nothing_left(bool kept) {
 /* The manager itself may not come about; everything else must go on without
  * whatever failed, and close. */
 static unsigned play(void (*scenario)(scene_t *s, pm_options_t *o)) {
-  const pm_callbacks_t callbacks = {on_event, on_output, on_lines, on_active};
+  const pm_callbacks_t callbacks = {
+      .on_event = on_event, .on_output = on_output, .on_lines = on_lines, .on_active = on_active};
   pm_manager_config_t config = {.portable = wants_portable()};
   scene_t s = {0};
   pm_options_t options;

@@ -6,13 +6,14 @@
 #include "pm_fixture.h"
 
 /* Beyond the kinds of events: the other callbacks. */
-enum { ON_OUTPUT = PM_EVENT_WARNING + 1, ON_LINES, ON_DONE, PLACE_COUNT };
+enum { ON_OUTPUT = PM_EVENT_WARNING + 1, ON_LINES, ON_MESSAGES, ON_STRAY, ON_DONE, PLACE_COUNT };
 
 static const char *const places[PLACE_COUNT] = {
     [PM_EVENT_SPAWN] = "spawn",     [PM_EVENT_EXIT] = "exit",       [PM_EVENT_ERROR] = "error",
     [PM_EVENT_RESTART] = "restart", [PM_EVENT_BACKOFF] = "backoff", [PM_EVENT_STOP] = "stop",
-    [PM_EVENT_DRAIN] = "drain",     [PM_EVENT_LIMIT] = "limit",     [PM_EVENT_WARNING] = "warning",
-    [ON_OUTPUT] = "output",         [ON_LINES] = "lines",           [ON_DONE] = "an answer"};
+    [PM_EVENT_DRAIN] = "drain",     [PM_EVENT_LIMIT] = "limit",     [PM_EVENT_LOGGED] = "logged",
+    [PM_EVENT_WARNING] = "warning", [ON_OUTPUT] = "output",         [ON_LINES] = "lines",
+    [ON_MESSAGES] = "messages",     [ON_STRAY] = "stray",           [ON_DONE] = "an answer"};
 
 typedef struct scene {
   host_t h;
@@ -98,6 +99,28 @@ static void write_more(scene_t *s, const char *id) {
   pm_process_close_stdin(s->h.m, str("echoes"), &flag);
 }
 
+static void send_more(scene_t *s, const char *id) {
+  bool flag;
+  (void)id;
+  for (int i = 0; i < 1000; i++)
+    pm_process_send(s->h.m, str("echoes"), str("{\"more\":true}"), &flag, &s->h.error);
+}
+
+static void pause_it(scene_t *s, const char *id) {
+  (void)id;
+  pm_process_pause(s->h.m, str("echoes"), true);
+}
+
+static void pause_and_resume(scene_t *s, const char *id) {
+  pause_it(s, id);
+  pm_process_pause(s->h.m, str("echoes"), false);
+}
+
+static void watch_log(scene_t *s, const char *id) {
+  pm_process_log_watch(s->h.m, str(id), 0);
+  pm_process_log_watch(s->h.m, str("echoes"), UINT64_MAX);
+}
+
 static void listen_to_nothing(scene_t *s, const char *id) {
   (void)id;
   pm_manager_listen(s->h.m, 0);
@@ -108,12 +131,22 @@ static void listen_to_nothing(scene_t *s, const char *id) {
 static const struct {
   const char *name;
   void (*function)(scene_t *s, const char *id);
-} actions[] = {{"stop", stop_it},        {"stop all", stop_all},
-               {"restart", restart_it},  {"stop and restart", stop_and_restart},
-               {"spawn", spawn_more},    {"remove", remove_all},
-               {"close", close_manager}, {"stop, restart and close", stop_and_close},
-               {"kill all", kill_all},   {"look", look_at_all},
-               {"write", write_more},    {"listen", listen_to_nothing}};
+} actions[] = {{"stop", stop_it},
+               {"stop all", stop_all},
+               {"restart", restart_it},
+               {"stop and restart", stop_and_restart},
+               {"spawn", spawn_more},
+               {"remove", remove_all},
+               {"close", close_manager},
+               {"stop, restart and close", stop_and_close},
+               {"kill all", kill_all},
+               {"look", look_at_all},
+               {"write", write_more},
+               {"listen", listen_to_nothing},
+               {"send", send_more},
+               {"pause", pause_it},
+               {"resume", pause_and_resume},
+               {"watch the log", watch_log}};
 
 /* ---- where it is done ---------------------------------------------------------------- */
 
@@ -143,6 +176,17 @@ static void in_lines(host_t *h, pm_str_t id, pm_stream_t stream, const pm_str_t 
   act(h, ON_LINES, id);
 }
 
+static void in_messages(host_t *h, pm_str_t id, const pm_str_t *messages, size_t count) {
+  (void)messages;
+  (void)count;
+  act(h, ON_MESSAGES, id);
+}
+
+static void in_stray(host_t *h, pm_str_t id, pm_str_t line) {
+  (void)line;
+  act(h, ON_STRAY, id);
+}
+
 static void in_answer(void *arg, bool result) {
   scene_t *s = arg;
   on_answer(&s->end, result);
@@ -152,7 +196,7 @@ static void in_answer(void *arg, bool result) {
 /* One process that fails until its limit, one that echoes, one that is stopped:
  * together they give every kind of callback. */
 static void play(scene_t *s) {
-  static const char line[300000] = {[100] = '\n'};
+  static const char line[300000] = {[100] = '\n', '{', '}', '\n'};
   host_t *h = &s->h;
   bool flag;
   const pm_error_t keeperless = {.err = UV_ENOTSUP, .code = "ERR_KEEPER_UNAVAILABLE", .message = "for a test"};
@@ -163,12 +207,16 @@ static void play(scene_t *s) {
   h->on_event = in_event;
   h->on_output = in_output;
   h->on_lines = in_lines;
+  h->on_messages = in_messages;
+  h->on_stray = in_stray;
+  h->options.value[PM_OPT_MESSAGES] = PM_MESSAGES_RAW;
   h->options.value[PM_OPT_AUTO_RESTART] = 1;
   h->options.value[PM_OPT_MAX_RESTARTS] = 1;
   host_spawn(h, "crashes", "exit-with", "1");
   host_spawn(h, "echoes", "echo-stdin");
   host_spawn(h, "ready", "say-ready");
   pm_process_write(h->m, str("echoes"), (pm_str_t){line, sizeof(line)}, &flag, &h->error);
+  assert_int_equal(pm_process_log_watch(h->m, str("echoes"), 0), 0);
   s->end.host = h;
   assert_int_equal(pm_process_stop(h->m, str("ready"), -1, in_answer, s), 0);
   while (!s->done) {

@@ -31,6 +31,12 @@ static void test_table_names_defaults_and_scope(void **state) {
       [PM_OPT_STABLE_AFTER] = {"stableAfter", 60000, true},
       [PM_OPT_STDIN_HIGH_WATER_MARK] = {"stdinHighWaterMark", 65536, true},
       [PM_OPT_MAX_STDIN_BYTES] = {"maxStdinBytes", 64.0 * 1024 * 1024, true},
+      [PM_OPT_PIPE_SIZE] = {"pipeSize", 1 << 20, true},
+      [PM_OPT_MESSAGES] = {"messages", PM_MESSAGES_NONE, true},
+      [PM_OPT_MAX_MESSAGE_BYTES] = {"maxMessageBytes", 10.0 * 1024 * 1024, true},
+      [PM_OPT_LOG_MESSAGES] = {"logMessages", 1, true},
+      [PM_OPT_LOG_FILE_MAX_BYTES] = {"logFile.maxBytes", 10.0 * 1024 * 1024, true},
+      [PM_OPT_LOG_FILE_MAX_FILES] = {"logFile.maxFiles", 5, true},
       [PM_OPT_AUTO_RESTART] = {"autoRestart", 0, true},
       [PM_OPT_PRIVATE_WORKING_DIR] = {"privateWorkingDir", 0, true},
       [PM_OPT_STDIN] = {"stdin", PM_STDIN_PIPE, true},
@@ -81,6 +87,10 @@ static const struct range {
     {PM_OPT_STABLE_AFTER, 0, INFINITY, false, "a number from 0 to Infinity"},
     {PM_OPT_STDIN_HIGH_WATER_MARK, 1, 9007199254740991.0, true, "an integer from 1 to 9007199254740991"},
     {PM_OPT_MAX_STDIN_BYTES, 1, 9007199254740991.0, true, "an integer from 1 to 9007199254740991"},
+    {PM_OPT_PIPE_SIZE, 4096, 2147483648.0, true, "an integer from 4096 to 2147483648"},
+    {PM_OPT_MAX_MESSAGE_BYTES, 1024, 536870912.0, true, "an integer from 1024 to 536870912"},
+    {PM_OPT_LOG_FILE_MAX_BYTES, 4096, 9007199254740991.0, true, "an integer from 4096 to 9007199254740991"},
+    {PM_OPT_LOG_FILE_MAX_FILES, 1, 1000, true, "an integer from 1 to 1000"},
 };
 
 static const size_t range_count = sizeof(ranges) / sizeof(ranges[0]);
@@ -145,10 +155,9 @@ static void test_fractions_are_for_numbers_only(void **state) {
   (void)state;
   for (size_t i = 0; i < range_count; i++) {
     if (ranges[i].integer) {
-      assert_refused(&ranges[i], ranges[i].min + 0.5,
-                     ranges[i].min == 0   ? "0.5"
-                     : ranges[i].min == 1 ? "1.5"
-                                          : "1024.5");
+      char text[32];
+      snprintf(text, sizeof(text), "%.1f", ranges[i].min + 0.5);
+      assert_refused(&ranges[i], ranges[i].min + 0.5, text);
     } else {
       assert_accepted(ranges[i].i, ranges[i].min + 0.25);
     }

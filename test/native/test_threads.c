@@ -78,7 +78,8 @@ static void spawn(worker_t *w, const char *command, pm_options_t options) {
 
 static void work(void *arg) {
   worker_t *w = arg;
-  const pm_callbacks_t callbacks = {on_event, on_output, on_lines, on_active};
+  const pm_callbacks_t callbacks = {
+      .on_event = on_event, .on_output = on_output, .on_lines = on_lines, .on_active = on_active};
   pm_manager_config_t config = {.portable = wants_portable(), .keeper = open_keeper()};
   pm_options_init(&config.options);
   config.options.value[PM_OPT_PRIVATE_WORKING_DIR] = 1;

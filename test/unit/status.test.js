@@ -3,8 +3,10 @@
 const { makeManager, once, exitOf, startReady, run, inEffect } = require('../support/manager')
 const { fixture } = require('../support/children')
 
-const fields = ['pid', 'status', 'state', 'containment', 'uptime', 'cpu', 'memory', 'restarts', 'exitCode', 'exitSignal', 'error']
+const fields = ['pid', 'status', 'state', 'containment', 'uptime', 'cpu', 'memory', 'restarts', 'exitCode', 'exitSignal', 'error', 'output']
 const containment = inEffect('tree')
+const silent = { lines: 0, bytes: 0, droppedLines: 0, cutBytes: 0 }
+const output = { stdout: { ...silent, paused: false }, stderr: silent }
 const atRest = { pid: 0, uptime: 0, cpu: 0, memory: 0 }
 
 describe('getProcessStatus', () => {
@@ -33,7 +35,8 @@ describe('getProcessStatus', () => {
     const status = manager.getProcessStatus(id)
     expect(status).toEqual({
       pid: expect.any(Number), status: 'running', state: 'running', containment, uptime: expect.any(Number),
-      cpu: expect.any(Number), memory: expect.any(Number), restarts: 0, exitCode: null, exitSignal: null, error: null
+      cpu: expect.any(Number), memory: expect.any(Number), restarts: 0, exitCode: null, exitSignal: null, error: null,
+      output: { ...output, stdout: { ...output.stdout, lines: 1, bytes: 5 } }
     })
     expect(status.pid).toBeGreaterThan(1)
     expect(() => process.kill(status.pid, 0)).not.toThrow()
@@ -43,7 +46,7 @@ describe('getProcessStatus', () => {
   test('after an exit, by code and by signal', async () => {
     const manager = makeManager()
     const { id } = await run(manager, { command: fixture('exit-with'), args: ['3'] })
-    const rest = { ...atRest, status: 'stopped', state: 'exited', containment, restarts: 0, error: null }
+    const rest = { ...atRest, status: 'stopped', state: 'exited', containment, restarts: 0, error: null, output }
     expect(manager.getProcessStatus(id)).toEqual({ ...rest, exitCode: 3, exitSignal: null })
     const { id: killed } = await run(manager, { command: fixture('die-by'), args: ['15'] })
     expect(manager.getProcessStatus(killed)).toEqual({ ...rest, exitCode: null, exitSignal: 'SIGTERM' })
@@ -56,7 +59,7 @@ describe('getProcessStatus', () => {
     const status = manager.getProcessStatus(id)
     expect(status).toEqual({
       ...atRest, status: 'error', state: 'failed', containment, restarts: 0, exitCode: null, exitSignal: null,
-      error: expect.any(Error)
+      error: expect.any(Error), output
     })
     expect(status.error).toBeInstanceOf(Error)
     expect({ ...status.error, message: status.error.message }).toEqual({ ...error, message: error.message })

@@ -1,0 +1,248 @@
+#include "log_file.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../platform/append_file.h"
+#include "alloc.h"
+#include "error.h"
+#include "events.h"
+
+/* Bytes that wait at most, and ms after an error until it is tried again. */
+enum { MOST_WAITING = 4 << 20, FIRST_BUFFER = 4096, RETRY_AFTER = 1000 };
+
+typedef struct buffer {
+  char *bytes;
+  size_t len, capacity;
+} buffer_t;
+
+struct pm__log_file {
+  pm_manager_t *manager;
+  pm__process_t *process; /* NULL once it has been forgotten */
+  pm__log_file_t *prev, *next;
+  uv_work_t work;
+  uv_mutex_t lock; /* what the thread pool uses, against the host's own end */
+  bool working;    /* a write is under way */
+  bool closing;
+  bool failed;      /* the last write did not work, and that has been told */
+  uint64_t lost;    /* lines that found no room */
+  buffer_t waiting; /* the loop's */
+
+  /* The thread pool's, under the lock. */
+  buffer_t writing;
+  pm__append_file_t file;
+  int err; /* of the last write */
+  const char *syscall;
+};
+
+/* ---- the buffer --------------------------------------------------------------------- */
+
+static bool make_room(buffer_t *b, size_t len) {
+  if (b->len + len > MOST_WAITING) return false;
+  size_t capacity = b->capacity ? b->capacity : FIRST_BUFFER;
+  while (capacity < b->len + len)
+    capacity *= 2;
+  if (capacity == b->capacity) return true;
+  char *bytes = pm__realloc(b->bytes, capacity);
+  if (!bytes) return false;
+  b->bytes = bytes;
+  b->capacity = capacity;
+  return true;
+}
+
+static void put(buffer_t *b, const char *bytes, size_t len) {
+  memcpy(b->bytes + b->len, bytes, len);
+  b->len += len;
+}
+
+enum { PREFIX_SIZE = 64 };
+
+/* "2026-11-28T09:30:00.123Z stdout " */
+static size_t print_prefix(char *out, pm_stream_t stream, uint64_t time) {
+  time_t seconds = (time_t)(time / 1000000);
+  struct tm tm;
+  if (!gmtime_r(&seconds, &tm)) memset(&tm, 0, sizeof(tm));
+  size_t len = strftime(out, PREFIX_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+  len += (size_t)snprintf(out + len, PREFIX_SIZE - len, ".%03uZ %s ", (unsigned)(time / 1000 % 1000),
+                          stream == PM_STDOUT ? "stdout" : "stderr");
+  return len;
+}
+
+/* Says how many lines are missing here, once there is room again. */
+static void note_lost(pm__log_file_t *f, const char *prefix, size_t prefix_len) {
+  char note[64];
+  if (f->lost == 0) return;
+  size_t len = (size_t)snprintf(note, sizeof(note), "[… %" PRIu64 " lines lost]\n", f->lost);
+  if (!make_room(&f->waiting, prefix_len + len)) return;
+  put(&f->waiting, prefix, prefix_len);
+  put(&f->waiting, note, len);
+  f->lost = 0;
+}
+
+void pm__log_file_add(pm__log_file_t *f, pm_stream_t stream, uint64_t time, const pm_str_t *lines, size_t count) {
+  char prefix[PREFIX_SIZE];
+  size_t prefix_len = print_prefix(prefix, stream, time);
+  for (size_t i = 0; i < count; i++) {
+    note_lost(f, prefix, prefix_len);
+    if (f->lost > 0 || !make_room(&f->waiting, prefix_len + lines[i].len + 1)) {
+      f->lost++;
+      continue;
+    }
+    put(&f->waiting, prefix, prefix_len);
+    if (lines[i].len > 0) put(&f->waiting, lines[i].base, lines[i].len);
+    put(&f->waiting, "\n", 1);
+  }
+}
+
+/* ---- writing ------------------------------------------------------------------------ */
+
+/* What has been written leaves the buffer, so that a failure costs nothing. */
+static void write_out(pm__log_file_t *f) {
+  size_t written = 0;
+  f->err = pm__append_file_write(&f->file, f->writing.bytes, f->writing.len, &written, &f->syscall);
+  f->writing.len -= written;
+  if (f->writing.len > 0 && written > 0) memmove(f->writing.bytes, f->writing.bytes + written, f->writing.len);
+}
+
+/* In a thread of libuv's pool. */
+static void do_work(uv_work_t *work) {
+  pm__log_file_t *f = work->data;
+  uv_mutex_lock(&f->lock);
+  write_out(f);
+  uv_mutex_unlock(&f->lock);
+}
+
+static void report(pm__log_file_t *f) {
+  pm_error_t error;
+  if (f->failed || !f->process || f->manager->closing) return;
+  if (pm__events_reserve(f->manager, PM__EVENTS_PER_CALL) != 0) return;
+  pm__error_set(&error, f->err, NULL, "Error", "The log file %.400s cannot be written: %s; lines wait for it meanwhile",
+                f->file.path, uv_strerror(f->err));
+  error.syscall = f->syscall;
+  snprintf(error.path, sizeof(error.path), "%.1000s", f->file.path);
+  pm__fault_t *fault = pm__fault_new(&error);
+  pm__events_add_fault(f->process, fault);
+  pm__fault_unref(fault);
+}
+
+static void free_file(pm__log_file_t *f) {
+  pm_manager_t *m = f->manager;
+  *(f->prev ? &f->prev->next : &m->log_files) = f->next;
+  if (f->next) f->next->prev = f->prev;
+  pm__append_file_close(&f->file);
+  uv_mutex_destroy(&f->lock);
+  pm__free(f->waiting.bytes);
+  pm__free(f->writing.bytes);
+  pm__free(f->file.path);
+  pm__free(f);
+  pm__manager_release(m);
+}
+
+/* What is waiting is written next. What could not be written before comes first. */
+static bool take_waiting(pm__log_file_t *f) {
+  if (f->writing.len == 0) {
+    buffer_t empty = f->writing;
+    f->writing = f->waiting;
+    f->waiting = empty;
+    f->waiting.len = 0;
+  }
+  return f->writing.len > 0;
+}
+
+static void after_work(uv_work_t *work, int status);
+
+static void begin_work(pm__log_file_t *f) {
+  if (f->working || !take_waiting(f)) return;
+  if (uv_queue_work(f->manager->loop, &f->work, do_work, after_work) != 0) return;
+  f->working = true;
+  f->manager->works++;
+}
+
+static void on_retry(uv_timer_t *timer) {
+  pm_manager_t *m = timer->data;
+  for (pm__log_file_t *f = m->log_files; f; f = f->next)
+    begin_work(f);
+}
+
+static void note_result(pm__log_file_t *f) {
+  bool worked = f->err == 0;
+  if (!worked) report(f);
+  f->failed = !worked;
+  if (worked)
+    begin_work(f);
+  else if (!f->closing && !f->manager->closing)
+    uv_timer_start(&f->manager->retry, on_retry, RETRY_AFTER, 0);
+}
+
+static void after_work(uv_work_t *work, int status) {
+  pm__log_file_t *f = work->data;
+  pm_manager_t *m = f->manager;
+  (void)status; /* nobody cancels it */
+  f->working = false;
+  m->works--;
+  note_result(f);
+  if (f->closing && !f->working) free_file(f);
+  if (!m->closing) pm__events_deliver(m);
+}
+
+void pm__log_files_flush(pm_manager_t *m) {
+  for (pm__log_file_t *f = m->log_files; f; f = f->next)
+    if (!f->failed && f->waiting.len > 0) begin_work(f);
+}
+
+void pm__log_files_init(pm_manager_t *m) {
+  uv_timer_init(m->loop, &m->retry);
+  uv_unref((uv_handle_t *)&m->retry);
+  m->retry.data = m;
+}
+
+void pm__log_files_write_now(pm_manager_t *m) {
+  for (pm__log_file_t *f = m->log_files; f; f = f->next) {
+    uv_mutex_lock(&f->lock);
+    if (f->writing.len > 0) write_out(f);
+    if (f->writing.len == 0 && take_waiting(f)) write_out(f);
+    uv_mutex_unlock(&f->lock);
+  }
+}
+
+/* ---- its life ----------------------------------------------------------------------- */
+
+pm__log_file_t *pm__log_file_new(pm_manager_t *m, pm_str_t path, const pm_options_t *options) {
+  pm__log_file_t *f = pm__calloc(1, sizeof(*f));
+  char *own_path = pm__malloc(path.len + 1);
+  if (!f || !own_path || uv_mutex_init(&f->lock) != 0) {
+    pm__free(own_path);
+    pm__free(f);
+    return NULL;
+  }
+  memcpy(own_path, path.base, path.len);
+  own_path[path.len] = '\0';
+  f->manager = m;
+  f->work.data = f;
+  pm__append_file_init(&f->file, own_path, (uint64_t)options->value[PM_OPT_LOG_FILE_MAX_BYTES],
+                       (unsigned)options->value[PM_OPT_LOG_FILE_MAX_FILES]);
+  f->next = m->log_files;
+  if (f->next) f->next->prev = f;
+  m->log_files = f;
+  pm__manager_hold(m);
+  return f;
+}
+
+const char *pm__log_file_path(const pm__log_file_t *f) {
+  return f->file.path;
+}
+
+void pm__log_file_set_process(pm__log_file_t *f, pm__process_t *p) {
+  f->process = p;
+}
+
+void pm__log_file_close(pm__log_file_t *f) {
+  if (!f) return;
+  f->process = NULL;
+  f->closing = true;
+  if (f->working) return;
+  begin_work(f);
+  if (!f->working) free_file(f);
+}

@@ -1,0 +1,102 @@
+'use strict'
+
+const { findLines } = require('./log-query')
+
+/**
+ * An async iterator of log records: first those that are there, then each as it
+ * comes, until the process has ended for good. Nothing is copied before it is asked
+ * for; what the log has lost by then is missing, which the numbers tell.
+ */
+class LogFollower {
+  #manager
+  #id
+  #query
+  #await
+  #signal
+  #records = []
+  #place = 0
+  #done = false
+  #turn = Promise.resolve()
+  #stop
+
+  /**
+   * @param {object} manager the addon's
+   * @param {string} id
+   * @param {object} query of readQuery
+   * @param {(seq: number) => Promise<void>} awaitLines settles when there are lines behind seq, or none will come
+   * @param {AbortSignal} [signal]
+   */
+  constructor(manager, id, query, awaitLines, signal) {
+    this.#manager = manager
+    this.#id = id
+    this.#query = query
+    this.#await = awaitLines
+    this.#signal = signal
+  }
+
+  [Symbol.asyncIterator]() {
+    return this
+  }
+
+  /** Calls may overlap; they are answered one after the other. */
+  next() {
+    const result = this.#turn.then(() => this.#next())
+    this.#turn = result.then(ignore, ignore)
+    return result
+  }
+
+  async return(value) {
+    this.#finish()
+    return { done: true, value }
+  }
+
+  async throw(error) {
+    this.#finish()
+    throw error
+  }
+
+  async #next() {
+    while (!this.#done && this.#place === this.#records.length) await this.#more()
+    if (this.#done) return { done: true, value: undefined }
+    return { done: false, value: this.#records[this.#place++] }
+  }
+
+  async #more() {
+    if (this.#signal?.aborted) {
+      this.#finish()
+      throw this.#signal.reason
+    }
+    const found = findLines(this.#manager, this.#id, this.#query)
+    if (found === undefined || (found.ended && found.records.length === 0)) {
+      this.#finish()
+      return
+    }
+    this.#records = found.records
+    this.#place = 0
+    /* What was asked for at first may have been a number of lines; now it is all that follow. */
+    const isCut = this.#query.since !== undefined && found.records.length > 0
+    const since = isCut ? found.records.at(-1).seq : found.lastSeq
+    this.#query = { ...this.#query, lines: Infinity, since }
+    if (found.records.length === 0) await this.#wait(found.lastSeq)
+  }
+
+  async #wait(seq) {
+    const stopped = new Promise((resolve) => {
+      this.#stop = resolve
+    })
+    const abort = () => this.#stop()
+    this.#signal?.addEventListener('abort', abort, { once: true })
+    await Promise.race([this.#await(seq), stopped])
+    this.#signal?.removeEventListener('abort', abort)
+  }
+
+  #finish() {
+    this.#done = true
+    this.#records = []
+    this.#stop?.()
+  }
+}
+
+function ignore() {}
+
+module.exports = LogFollower

@@ -1,0 +1,48 @@
+'use strict'
+
+/* What the addon reports, made into events. Listeners run in here. */
+
+const { errorMonitor } = require('node:events')
+const { emitLines, emitMessages } = require('./batches')
+const exitGuard = require('./exit-guard')
+const payloads = require('./events')
+const { warn, warnOnce } = require('./warnings')
+
+const streams = ['stdout', 'stderr']
+
+/* An EventEmitter throws when nobody listens to 'error'. A server that is not
+ * there must not take its host down. */
+function emitError(emitter, payload) {
+  if (emitter.listenerCount('error') > 0) {
+    emitter.emit('error', payload)
+    return
+  }
+  if (emitter.listenerCount(errorMonitor) > 0) emitter.emit(errorMonitor, payload)
+  const { code, message } = payload.error
+  warn(`${payload.processId}: ${message}`, code)
+}
+
+/** By kind, what is done with it that is no event with a payload of its own. */
+const special = {
+  __proto__: null,
+  output: ({ emitter }, id, stream, data) => emitter.emit(streams[stream], { processId: id, data }),
+  lines: ({ emitter }, id, stream, batch) => emitLines(emitter, id, streams[stream], batch),
+  messages: ({ emitter }, id, isParsed, batch) => emitMessages(emitter, id, isParsed, batch),
+  stray: ({ emitter }, id, line) => emitter.emit('stray', { processId: id, line }),
+  error: ({ emitter }, ...values) => emitError(emitter, payloads.error(...values)),
+  warning: (owner, id, error) => warnOnce(error),
+  logged: ({ logWaits }, id) => logWaits.tell(id),
+  active: ({ native }, id, active) => (active ? exitGuard.guard : exitGuard.release)(native),
+}
+
+/**
+ * @param {{ emitter: import('node:events').EventEmitter, logWaits: object, native: object }} owner
+ * @param {string} kind
+ * @param {unknown[]} values as the addon's callback is given them
+ */
+function receive(owner, kind, values) {
+  if (kind in special) special[kind](owner, ...values)
+  else owner.emitter.emit(kind, payloads[kind](...values))
+}
+
+module.exports = receive
