@@ -1,22 +1,8 @@
 'use strict'
 
-/* What one read brought, told one by one. The addon hands over a string with line
- * ends in it, which is taken apart here, or an array where it had to make one. */
-
-/* Longer ones are cut out of the batch without a copy, which V8 does from 13
- * characters on. */
-function forEachPart(batch, tell) {
-  if (typeof batch !== 'string') {
-    for (const part of batch) guarded(tell, part)
-    return
-  }
-  let start = 0
-  for (let end = batch.indexOf('\n'); end >= 0; end = batch.indexOf('\n', start)) {
-    guarded(tell, batch.slice(start, end))
-    start = end + 1
-  }
-  guarded(tell, start === 0 ? batch : batch.slice(start))
-}
+/* What one read brought, told one by one. The addon hands over one string, which is
+ * taken apart here at the ends that the engine has found: that costs a fraction of as
+ * many strings. */
 
 /* A listener that throws must not cost the others of the batch their lines:
  * the exception surfaces behind it, as one that nobody caught. */
@@ -27,6 +13,34 @@ function guarded(tell, part) {
     process.nextTick(() => {
       throw error
     })
+  }
+}
+
+/**
+ * The lines of a text that they were put together in.
+ *
+ * @param {number} count how many; no line and an empty one make the same text
+ */
+function partsOf(text, count) {
+  return count === 0 ? [] : text.split('\n')
+}
+
+/**
+ * @param {string | unknown[]} batch an array if they did not lie in one piece
+ * @param {number} known how many ends are in `ends`; 0 if where they are in the text is not known
+ * @param {Uint32Array} ends
+ */
+function forEachPart({ batch, known, ends }, tell) {
+  if (known === 0) {
+    const parts = typeof batch === 'string' ? partsOf(batch) : batch
+    for (const part of parts) guarded(tell, part)
+    return
+  }
+  let start = 0
+  for (let i = 0; i < known; i++) {
+    const end = ends[i]
+    guarded(tell, batch.slice(start, end))
+    start = end + 1
   }
 }
 
@@ -62,4 +76,4 @@ function emitMessages(emitter, processId, isParsed, batch) {
   })
 }
 
-module.exports = { emitLines, emitMessages }
+module.exports = { emitLines, emitMessages, partsOf }

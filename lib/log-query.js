@@ -2,14 +2,15 @@
 
 /* Questions to the log of a process, and the records that answer them. */
 
+const { partsOf } = require('./batches')
 const { own, readCount } = require('./arguments')
 const { outOfRange, wrongType, coded } = require('./errors')
 
 const streams = ['stdout', 'stderr']
 const BOTH_STREAMS = 0b11
 
-/** Values that the addon gives for each line. */
-const RECORD_LENGTH = 5
+/** Numbers that the addon gives for each line. */
+const NUMBERS = 4
 
 /** A count that was given out earlier: a seq, or the number of a start. */
 function readNumber(options, name) {
@@ -77,14 +78,14 @@ function readQuery(options, lines) {
  * @returns {{ records: object[], lastSeq: number, ended: boolean } | undefined}
  */
 function findLines(manager, id, { lines, since, streams: wanted, start, search }) {
-  const found = []
-  const answer = manager.queryLog(id, lines, since, wanted, start, search, found)
+  const answer = manager.queryLog(id, lines, since, wanted, start, search)
   if (answer === undefined) return undefined
-  const [lastSeq, ended] = answer
-  const records = new Array(found.length / RECORD_LENGTH)
-  for (let i = 0, at = 0; i < records.length; i++, at += RECORD_LENGTH) {
-    const stream = streams[found[at + 4]]
-    records[i] = { seq: found[at + 1], time: found[at + 2], stream, start: found[at + 3], line: found[at] }
+  const [text, count, buffer, lastSeq, ended] = answer
+  const numbers = new Float64Array(buffer)
+  const records = partsOf(text, count)
+  for (let i = 0, at = 0; i < count; i++, at += NUMBERS) {
+    const line = records[i]
+    records[i] = { seq: numbers[at], time: numbers[at + 1], stream: streams[numbers[at + 3]], start: numbers[at + 2], line }
   }
   return { records, lastSeq, ended }
 }

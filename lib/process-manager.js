@@ -2,6 +2,7 @@
 
 const native = require('./native')
 const ListeningEmitter = require('./listening-emitter')
+const { partsOf } = require('./batches')
 const LogFollower = require('./log-follower')
 const LogWaits = require('./log-waits')
 const exitGuard = require('./exit-guard')
@@ -113,9 +114,9 @@ class ProcessManager extends ListeningEmitter {
    */
   getProcessLogs(id, question = TAIL) {
     if (typeof question === 'object' && question !== null) return findLines(this.#native, lookup(id), readQuery(question, TAIL))?.records ?? []
-    const logs = { stdout: [], stderr: [] }
-    this.#native.logs(lookup(id), readCount(question), logs.stdout, logs.stderr)
-    return logs
+    const texts = this.#native.logs(lookup(id), readCount(question))
+    if (texts === undefined) return { stdout: [], stderr: [] }
+    return { stdout: partsOf(texts[0], texts[1]), stderr: partsOf(texts[2], texts[3]) }
   }
 
   /**

@@ -26,8 +26,10 @@ function emitError(emitter, payload) {
 const special = {
   __proto__: null,
   output: ({ emitter }, id, stream, data) => emitter.emit(streams[stream], { processId: id, data }),
-  lines: ({ emitter }, id, stream, batch) => emitLines(emitter, id, streams[stream], batch),
-  messages: ({ emitter }, id, isParsed, batch) => emitMessages(emitter, id, isParsed, batch),
+  lines: ({ emitter, native: { ends } }, id, stream, batch, known) =>
+    emitLines(emitter, id, streams[stream], { batch, known, ends }),
+  messages: ({ emitter, native: { ends } }, id, isParsed, batch, known) =>
+    emitMessages(emitter, id, isParsed, { batch, known, ends }),
   stray: ({ emitter }, id, line) => emitter.emit('stray', { processId: id, line }),
   error: ({ emitter }, ...values) => emitError(emitter, payloads.error(...values)),
   warning: (owner, id, error) => warnOnce(error),

@@ -112,8 +112,10 @@ void Manager::OnLines(pm_manager_t *m, pm_str_t id, pm_stream_t stream, const pm
   if (self->exiting_) return;
   Napi::HandleScope handles(self->Env());
   Writer out(self->Env());
-  napi_value argv[] = {out.Number(KIND_LINES), out.Text(id), out.Number(stream), out.Lines(lines, count, encoding)};
-  self->Call(self->callback_, out, 4, argv);
+  uint32_t known = 0;
+  napi_value batch = out.Lines(lines, count, encoding, self->ends_, &known);
+  napi_value argv[] = {out.Number(KIND_LINES), out.Text(id), out.Number(stream), batch, out.Number(known)};
+  self->Call(self->callback_, out, 5, argv);
 }
 
 void Manager::OnMessages(pm_manager_t *m, pm_str_t id, const pm_str_t *messages, size_t count, pm_messages_t mode,
@@ -123,9 +125,10 @@ void Manager::OnMessages(pm_manager_t *m, pm_str_t id, const pm_str_t *messages,
   Napi::HandleScope handles(self->Env());
   Writer out(self->Env());
   bool is_parsed = mode == PM_MESSAGES_JSON;
-  napi_value argv[] = {out.Number(KIND_MESSAGES), out.Text(id), out.Boolean(is_parsed),
-                       out.Lines(messages, count, is_parsed ? PM_ENCODING_UTF8 : encoding)};
-  self->Call(self->callback_, out, 4, argv);
+  uint32_t known = 0;
+  napi_value batch = out.Lines(messages, count, is_parsed ? PM_ENCODING_UTF8 : encoding, self->ends_, &known);
+  napi_value argv[] = {out.Number(KIND_MESSAGES), out.Text(id), out.Boolean(is_parsed), batch, out.Number(known)};
+  self->Call(self->callback_, out, 5, argv);
 }
 
 void Manager::OnStray(pm_manager_t *m, pm_str_t id, pm_str_t line, pm_encoding_t encoding) {

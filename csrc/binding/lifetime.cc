@@ -19,6 +19,10 @@ Manager::Manager(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Manager>(inf
   callback_ = Napi::Weak(info[0].As<Napi::Function>());
   Value().DefineProperty(Napi::PropertyDescriptor::Value("callback", info[0]));
   napi_type_tag_object(info.Env(), info.This(), &manager_tag);
+  Napi::Uint32Array ends = Napi::Uint32Array::New(info.Env(), Writer::MOST_ENDS);
+  if (info.Env().IsExceptionPending()) return;
+  ends_ = ends.Data();
+  Value().DefineProperty(Napi::PropertyDescriptor::Value("ends", ends, napi_enumerable));
   const pm_error_t *error = Open(info);
   if (error != nullptr) Throw(error);
 }

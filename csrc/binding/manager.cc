@@ -175,54 +175,65 @@ Napi::Value Manager::List(const Napi::CallbackInfo &info) {
   return Result(rows.array);
 }
 
-/* (id, lines, stdout, stderr): fills the two arrays; whether the id is known. */
+/* (id, lines): [text of stdout's lines, their count, text of stderr's, their count], or
+ * undefined for an unknown id. */
 Napi::Value Manager::Logs(const Napi::CallbackInfo &info) {
   Reader in(info.Env());
   Writer out(info.Env());
   double lines = in.Number(info[1]);
-  size_t count = lines < 4294967295.0 ? static_cast<size_t>(lines) : SIZE_MAX;
+  size_t most = lines < 4294967295.0 ? static_cast<size_t>(lines) : SIZE_MAX;
   Id id(info.Env(), info[0]);
-  int r = m_ == nullptr ? UV_ENOENT : 0;
-  auto each = [](void *arg, pm_str_t line) {
-    Collected *kept = static_cast<Collected *>(arg);
-    kept->Add(kept->out.Text(line));
-  };
+  Gathered gathered;
+  auto each = [](void *arg, pm_str_t line) { static_cast<Gathered *>(arg)->Add(line); };
   if (in.error() != nullptr) return Throw(in.error());
-  for (int i = PM_STDOUT; r == 0 && i < PM_STREAM_COUNT; i++) {
-    Collected kept = {out, info[2 + i], 0};
-    r = pm_process_logs(m_, id, static_cast<pm_stream_t>(i), count, each, &kept);
+  Collected both = {out, out.Array(), 0};
+  for (int i = PM_STDOUT; i < PM_STREAM_COUNT; i++) {
+    gathered.Clear();
+    int r = m_ == nullptr ? UV_ENOENT : pm_process_logs(m_, id, static_cast<pm_stream_t>(i), most, each, &gathered);
+    if (r == UV_ENOENT) return info.Env().Undefined();
+    if (r == 0 && gathered.failed()) r = UV_ENOMEM;
+    if (r != 0) return Throw(Failure(r));
+    both.Add(out.Text(gathered.text()));
+    both.Add(out.Number(static_cast<double>(gathered.count())));
   }
-  if (r != 0 && r != UV_ENOENT) return Throw(Failure(r));
-  return Result(out.Boolean(r == 0));
+  return Result(both.array);
 }
 
-/* (id, lines, since, streams, start, search, found): puts [text, seq, time in ms, start,
- * stream, …] into found; [seq of the newest line, whether the process has ended], or
- * undefined for an unknown id. */
+struct Records {
+  Gathered texts;
+  Gathered numbers; /* doubles */
+};
+
+/* (id, lines, since, streams, start, search): [text of the lines, their count, an
+ * ArrayBuffer with seq, time in ms, start and stream of each, seq of the newest line
+ * there is, whether the process has ended], or undefined for an unknown id. */
 Napi::Value Manager::QueryLog(const Napi::CallbackInfo &info) {
   Reader in(info.Env());
   Writer out(info.Env());
   pm_log_query_t query = {};
   pm_log_answer_t answer = {};
-  Collected found = {out, info[6], 0};
+  Records records;
   auto each = [](void *arg, const pm_log_line_t *line) {
-    Collected *found = static_cast<Collected *>(arg);
-    Writer &out = found->out;
-    found->Add(out.Text(line->text));
-    found->Add(out.Number(static_cast<double>(line->seq)));
-    found->Add(out.Number(static_cast<double>(line->time) / 1000));
-    found->Add(out.Number(static_cast<double>(line->start)));
-    found->Add(out.Number(line->stream));
+    Records *records = static_cast<Records *>(arg);
+    const double numbers[] = {static_cast<double>(line->seq), static_cast<double>(line->time) / 1000,
+                              static_cast<double>(line->start), static_cast<double>(line->stream)};
+    records->texts.Add(line->text);
+    records->numbers.AddBytes(numbers, sizeof(numbers));
   };
   const pm_error_t *error = ReadQuery(in, info, &query);
   if (error != nullptr) return Throw(error);
-  int r = m_ == nullptr ? UV_ENOENT : pm_process_log_query(m_, Id(info.Env(), info[0]), &query, each, &found, &answer);
+  int r =
+      m_ == nullptr ? UV_ENOENT : pm_process_log_query(m_, Id(info.Env(), info[0]), &query, each, &records, &answer);
   if (r == UV_ENOENT) return info.Env().Undefined();
+  if (r == 0 && (records.texts.failed() || records.numbers.failed())) r = UV_ENOMEM;
   if (r != 0) return Throw(Failure(r));
-  Collected pair = {out, out.Array(), 0};
-  pair.Add(out.Number(static_cast<double>(answer.last_seq)));
-  pair.Add(out.Boolean(answer.ended));
-  return Result(pair.array);
+  Collected values = {out, out.Array(), 0};
+  values.Add(out.Text(records.texts.text()));
+  values.Add(out.Number(static_cast<double>(records.texts.count())));
+  values.Add(out.ArrayBuffer(records.numbers.text()));
+  values.Add(out.Number(static_cast<double>(answer.last_seq)));
+  values.Add(out.Boolean(answer.ended));
+  return Result(values.array);
 }
 
 /* (id, seq): whether a "logged" will come; false for an unknown id. */

@@ -122,6 +122,7 @@ private:
   Closing *closing_ = nullptr;
   Napi::FunctionReference callback_; /* weak: the object itself keeps it */
   Napi::FunctionReference make_error_;
+  uint32_t *ends_ = nullptr; /* of the lines of a batch; the object's array "ends" */
   napi_async_context context_ = nullptr;
   const char *backend_ = "";
   unsigned holds_ = 0;

@@ -249,6 +249,9 @@ private:
 /* Values made after a failure are NULL. */
 class Writer {
 public:
+  /* Places for ends of lines. */
+  enum { MOST_ENDS = 1024 };
+
   explicit Writer(napi_env env) : env_(env) {
   }
 
@@ -279,22 +282,33 @@ public:
     return Keep(napi_create_string_utf8(env_, text.base, text.len, &value_), value_);
   }
 
-  /* Lines in one string, with "\n" between them, where they lie so in memory: it costs
-   * a fraction of so many strings. Else an array. */
-  napi_value Lines(const pm_str_t *lines, size_t count, pm_encoding_t encoding) {
-    if (encoding != PM_ENCODING_BUFFER && AreInOnePiece(lines, count)) {
-      const pm_str_t &last = lines[count - 1];
-      return Text({lines[0].base, static_cast<size_t>(last.base + last.len - lines[0].base)}, encoding);
+  /* Lines that lie in memory with one byte between them, as one string: that costs a
+   * fraction of so many strings. Where each ends in it goes to ends, as far as bytes
+   * are characters; *known is how many did. Else an array. */
+  napi_value Lines(const pm_str_t *lines, size_t count, pm_encoding_t encoding, uint32_t *ends, uint32_t *known) {
+    *known = 0;
+    if (encoding == PM_ENCODING_BUFFER || !AreInOnePiece(lines, count)) return LineArray(lines, count, encoding);
+    const char *base = lines[0].base;
+    size_t len = static_cast<size_t>(lines[count - 1].base + lines[count - 1].len - base);
+    if (count <= MOST_ENDS && (encoding == PM_ENCODING_LATIN1 || pm_is_ascii(base, len))) {
+      for (size_t i = 0; i < count; i++)
+        ends[i] = static_cast<uint32_t>(lines[i].base + lines[i].len - base);
+      *known = static_cast<uint32_t>(count);
+      encoding = PM_ENCODING_LATIN1;
     }
-    napi_value array = Array();
-    for (size_t i = 0; i < count; i++)
-      Element(array, static_cast<uint32_t>(i), Text(lines[i], encoding));
-    return array;
+    return Text({base, len}, encoding);
   }
 
   /* null if there is none. */
   napi_value Word(const char *word) {
     return word == nullptr ? Null() : Text({word, std::strlen(word)});
+  }
+
+  napi_value ArrayBuffer(pm_str_t bytes) {
+    void *data = nullptr;
+    napi_value buffer = Keep(napi_create_arraybuffer(env_, bytes.len, &data, &value_), value_);
+    if (buffer != nullptr && bytes.len > 0) std::memcpy(data, bytes.base, bytes.len);
+    return buffer;
   }
 
   napi_value Array() {
@@ -317,6 +331,13 @@ public:
   }
 
 private:
+  napi_value LineArray(const pm_str_t *lines, size_t count, pm_encoding_t encoding) {
+    napi_value array = Array();
+    for (size_t i = 0; i < count; i++)
+      Element(array, static_cast<uint32_t>(i), Text(lines[i], encoding));
+    return array;
+  }
+
   /* As integers: they may be parts of different buffers. */
   static bool AreInOnePiece(const pm_str_t *lines, size_t count) {
     for (size_t i = 1; i < count; i++) {
@@ -329,6 +350,59 @@ private:
   napi_env env_;
   napi_value value_ = nullptr;
   bool ok_ = true;
+};
+
+/* Bytes put together: of lines, with "\n" between them, or whatever. */
+class Gathered {
+public:
+  Gathered() = default;
+  Gathered(const Gathered &) = delete;
+  Gathered &operator=(const Gathered &) = delete;
+  ~Gathered() {
+    std::free(bytes_);
+  }
+
+  void Add(pm_str_t line) {
+    if (count_++ > 0) AddBytes("\n", 1);
+    AddBytes(line.base, line.len);
+  }
+  void AddBytes(const void *bytes, size_t len) {
+    if (len == 0 || !MakeRoom(len)) return;
+    std::memcpy(bytes_ + len_, bytes, len);
+    len_ += len;
+  }
+  void Clear() {
+    len_ = count_ = 0;
+  }
+
+  /* There was no memory for all of it. */
+  bool failed() const {
+    return failed_;
+  }
+  size_t count() const {
+    return count_;
+  }
+  pm_str_t text() const {
+    return {bytes_ == nullptr ? "" : bytes_, len_};
+  }
+
+private:
+  bool MakeRoom(size_t len) {
+    size_t capacity = capacity_ == 0 ? 4096 : capacity_;
+    while (capacity < len_ + len)
+      capacity *= 2;
+    if (capacity == capacity_) return true;
+    char *bytes = static_cast<char *>(std::realloc(bytes_, capacity));
+    failed_ = failed_ || bytes == nullptr;
+    if (bytes == nullptr) return false;
+    bytes_ = bytes;
+    capacity_ = capacity;
+    return true;
+  }
+
+  char *bytes_ = nullptr;
+  size_t len_ = 0, capacity_ = 0, count_ = 0;
+  bool failed_ = false;
 };
 
 /* Lists values in order, as the log lines of a stream come. */
