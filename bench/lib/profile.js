@@ -12,7 +12,8 @@ const full = {
   children: { few: 100, many: 1000, most: 3500 },
   probes: 40, // spawns and exits among them
   runs: 100, // of the child that crashes
-  cycles: 2000
+  cycles: 2000,
+  output: { bulk: 200e6, single: 24e6 } // bytes
 }
 
 const quick = {
@@ -24,7 +25,8 @@ const quick = {
   children: { few: 20, many: 60, most: 120 },
   probes: 5,
   runs: 10,
-  cycles: 60
+  cycles: 60,
+  output: { bulk: 4e6, single: 8e5 }
 }
 
 const isQuick = process.env.BENCH_QUICK === '1'

@@ -19,9 +19,11 @@ const programs = {
   crash: ['-static', 'crash.c'],
   first: ['-static', 'first.c'],
   awkward: ['-static', 'awkward.c'],
+  writer: ['-static', 'writer.c'],
   'limit-spawn': ['limit-spawn.c', 'limit.c'],
   'limit-scale': ['limit-scale.c', 'limit.c'],
-  'limit-restart': ['limit-restart.c', 'limit.c']
+  'limit-restart': ['limit-restart.c', 'limit.c'],
+  'limit-capture': ['limit-capture.c', 'sources.c', 'limit.c']
 }
 
 function isCurrent(file) {
