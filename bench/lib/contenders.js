@@ -13,6 +13,7 @@ const EXECA = 'execa'
 const SPLIT2 = 'split2'
 const RING = 'C ring'
 const PATIENT_RING = 'C ring, 1 MiB pipe, 1 ms'
+const LOOP = 'C loop'
 
 /** Name in the table: its driver, and the package that it needs. */
 const libraries = {
@@ -50,6 +51,6 @@ function limit(name, at, ...c) {
 
 module.exports = {
   OURS, GROUP, NODE, CLONE,
-  DISCARDED, READLINE, EXECA, SPLIT2, RING, PATIENT_RING,
+  DISCARDED, READLINE, EXECA, SPLIT2, RING, PATIENT_RING, LOOP,
   names: Object.keys(libraries), peers, library, limit
 }

@@ -5,7 +5,7 @@
  * for what is no time. ratio is the most that is allowed, or, where more is
  * better, least the least. */
 
-const { OURS, GROUP, NODE, CLONE, READLINE, EXECA, RING } = require('./contenders')
+const { OURS, GROUP, NODE, CLONE, READLINE, EXECA, RING, LOOP } = require('./contenders')
 const { memory, children, isQuick, memoryName } = require('./profile')
 const { EOF_FIRST } = require('../stop')
 const { BULK, SINGLE } = require('../capture')
@@ -109,6 +109,12 @@ const goals = {
     { name: 'CPU, stdout listener / child_process', ...versus(NODE, 'stdout', 'cpu'), ratio: 0.8 },
     { name: 'CPU, line listener / readline', ...versus(READLINE, 'line', 'cpu'), ratio: 0.4 },
     { name: 'CPU, line listener / execa', ...versus(EXECA, 'line', 'cpu'), ratio: 0.1 }
+  ],
+
+  flood: [
+    { name: 'timer of 1 ms, p99, / child_process', ...versus(NODE, 'flood', 'p99'), ratio: 0.05 },
+    { name: 'timer of 1 ms, p99, / C loop', ...versus(LOOP, 'flood', 'p99'), ratio: 1.5 },
+    { name: 'MiB that the host grows by', ours: [OURS, 'flood', 'growth'], against: 1, ratio: 8 }
   ],
 
   orphans: [

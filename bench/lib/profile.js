@@ -13,7 +13,8 @@ const full = {
   probes: 40, // spawns and exits among them
   runs: 100, // of the child that crashes
   cycles: 2000,
-  output: { bulk: 200e6, single: 24e6 } // bytes
+  output: { bulk: 200e6, single: 24e6 }, // bytes
+  flood: { children: 10, warmup: 250, time: 4000 } // ms
 }
 
 const quick = {
@@ -26,7 +27,8 @@ const quick = {
   probes: 5,
   runs: 10,
   cycles: 60,
-  output: { bulk: 4e6, single: 8e5 }
+  output: { bulk: 4e6, single: 8e5 },
+  flood: { children: 3, warmup: 50, time: 200 }
 }
 
 const isQuick = process.env.BENCH_QUICK === '1'

@@ -23,7 +23,8 @@ const programs = {
   'limit-spawn': ['limit-spawn.c', 'limit.c'],
   'limit-scale': ['limit-scale.c', 'limit.c'],
   'limit-restart': ['limit-restart.c', 'limit.c'],
-  'limit-capture': ['limit-capture.c', 'sources.c', 'limit.c']
+  'limit-capture': ['limit-capture.c', 'sources.c', 'limit.c'],
+  'limit-flood': ['limit-flood.c', 'sources.c', 'limit.c']
 }
 
 function isCurrent(file) {
