@@ -15,6 +15,12 @@ const RING = 'C ring'
 const PATIENT_RING = 'C ring, 1 MiB pipe, 1 ms'
 const LOOP = 'C loop'
 
+const OURS_RAW = 'ours, raw'
+const NODE_RAW = 'child_process, raw'
+const SDK = 'MCP SDK'
+const JSON_ONLY = 'JSON only'
+const PIPE = 'C pipe'
+
 /** Name in the table: its driver, and the package that it needs. */
 const libraries = {
   __proto__: null,
@@ -25,7 +31,7 @@ const libraries = {
   [EXECA]: { driver: 'execa', package: 'execa' },
   'nano-spawn': { driver: 'nano-spawn', package: 'nano-spawn' },
   tinyexec: { driver: 'tinyexec', package: 'tinyexec' },
-  'MCP SDK': { driver: 'mcp-sdk', package: '@modelcontextprotocol/sdk' }
+  [SDK]: { driver: 'mcp-sdk', package: '@modelcontextprotocol/sdk' }
 }
 
 /** Other ways to read output and to exchange messages, which cannot answer for starts and ends. */
@@ -33,7 +39,11 @@ const ways = {
   __proto__: null,
   [DISCARDED]: { driver: 'child_process', options: { output: 'discard' } },
   [READLINE]: { driver: 'readline' },
-  [SPLIT2]: { driver: 'split2', package: 'split2' }
+  [SPLIT2]: { driver: 'split2', package: 'split2' },
+  /* Without JSON. */
+  [OURS_RAW]: { driver: 'ours', options: { messages: 'raw' } },
+  [NODE_RAW]: { driver: 'child_process', options: { messages: 'raw' } },
+  [JSON_ONLY]: { driver: 'json-only' }
 }
 
 const peers = [...Object.values(libraries), ...Object.values(ways)].flatMap((library) => library.package ?? [])
@@ -52,5 +62,6 @@ function limit(name, at, ...c) {
 module.exports = {
   OURS, GROUP, NODE, CLONE,
   DISCARDED, READLINE, EXECA, SPLIT2, RING, PATIENT_RING, LOOP,
+  OURS_RAW, NODE_RAW, SDK, JSON_ONLY, PIPE,
   names: Object.keys(libraries), peers, library, limit
 }

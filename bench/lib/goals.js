@@ -5,10 +5,11 @@
  * for what is no time. ratio is the most that is allowed, or, where more is
  * better, least the least. */
 
-const { OURS, GROUP, NODE, CLONE, READLINE, EXECA, RING, LOOP } = require('./contenders')
+const { OURS, GROUP, NODE, CLONE, READLINE, EXECA, RING, LOOP, OURS_RAW, SDK } = require('./contenders')
 const { memory, children, isQuick, memoryName } = require('./profile')
 const { EOF_FIRST } = require('../stop')
 const { BULK, SINGLE } = require('../capture')
+const { MANY, ONE, MEDIUM, LARGE } = require('../messages')
 
 const [small, medium, large] = [memory.small, memory.medium, memory.large].map(memoryName)
 const [few, many, most] = [children.few, children.many, children.most].map(String)
@@ -115,6 +116,21 @@ const goals = {
     { name: 'timer of 1 ms, p99, / child_process', ...versus(NODE, 'flood', 'p99'), ratio: 0.05 },
     { name: 'timer of 1 ms, p99, / C loop', ...versus(LOOP, 'flood', 'p99'), ratio: 1.5 },
     { name: 'MiB that the host grows by', ours: [OURS, 'flood', 'growth'], against: 1, ratio: 8 }
+  ],
+
+  messages: [
+    { name: `messages/s, ${MANY}, / child_process`, ...versus(NODE, MANY, 'rate'), least: 1.4 },
+    { name: `messages/s, ${MANY}, / MCP SDK`, ...versus(SDK, MANY, 'rate'), least: 1.7 },
+    { name: `raw: messages/s, ${MANY}, / child_process with JSON`, ...versus(NODE, MANY, 'rate', OURS_RAW), least: 3 },
+    { name: `p50, ${ONE}, / child_process`, ...versus(NODE, ONE, 'p50'), ratio: 0.85 },
+    { name: `p50, ${ONE}, / MCP SDK`, ...versus(SDK, ONE, 'p50'), ratio: 0.75 },
+    { name: `CPU, ${LARGE}, / MCP SDK`, ...versus(SDK, LARGE, 'cpu'), ratio: 0.6 },
+    {
+      name: `p50, ${LARGE} / ${MEDIUM}`,
+      ours: [OURS, LARGE, 'p50'],
+      against: [OURS, MEDIUM, 'p50'],
+      ratio: 1.5 * 64
+    }
   ],
 
   orphans: [

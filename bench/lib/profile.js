@@ -14,7 +14,13 @@ const full = {
   runs: 100, // of the child that crashes
   cycles: 2000,
   output: { bulk: 200e6, single: 24e6 }, // bytes
-  flood: { children: 10, warmup: 250, time: 4000 } // ms
+  flood: { children: 10, warmup: 250, time: 4000 }, // ms
+  messages: {
+    small: { warmup: 10000, count: 60000 },
+    single: { warmup: 2000, count: 20000 },
+    medium: { warmup: 100, count: 1500 },
+    large: { warmup: 3, count: 15 }
+  }
 }
 
 const quick = {
@@ -28,7 +34,13 @@ const quick = {
   runs: 10,
   cycles: 60,
   output: { bulk: 4e6, single: 8e5 },
-  flood: { children: 3, warmup: 50, time: 200 }
+  flood: { children: 3, warmup: 50, time: 200 },
+  messages: {
+    small: { warmup: 100, count: 1000 },
+    single: { warmup: 20, count: 200 },
+    medium: { warmup: 2, count: 20 },
+    large: { warmup: 1, count: 3 }
+  }
 }
 
 const isQuick = process.env.BENCH_QUICK === '1'
