@@ -48,8 +48,8 @@ function frame(stream, onLine) {
   })
 }
 
-/* V8 shares the characters of a slice, so that only a text that did not exist
- * before has some of its own: it is made by slice, which flattens. */
+/* The same text in memory of its own. V8 puts a concatenation off until it has
+ * to, which slice makes it do, and shares the characters of what is sliced. */
 const copy = (line) => ` ${line}`.slice(1)
 
 function keepLast(stream) {

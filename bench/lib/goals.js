@@ -133,6 +133,11 @@ const goals = {
     }
   ],
 
+  logs: [
+    { name: 'the last lines: a tenth of them, / child_process', ...versus(NODE, 'logs', 'few'), ratio: 2 },
+    { name: 'the last lines: all, / child_process', ...versus(NODE, 'logs', 'many'), ratio: 2 }
+  ],
+
   orphans: [
     { name: 'processes left behind by any way', ours: [OURS, 'matrix', 'left'], against: 1, ratio: 0 },
     { name: 'ms from the host gone to the tree gone', ours: [OURS, 'matrix', 'quick'], against: 500, ratio: 1 },

@@ -20,7 +20,8 @@ const full = {
     single: { warmup: 2000, count: 20000 },
     medium: { warmup: 100, count: 1500 },
     large: { warmup: 3, count: 15 }
-  }
+  },
+  logs: { calls: 1000 }
 }
 
 const quick = {
@@ -40,7 +41,8 @@ const quick = {
     single: { warmup: 20, count: 200 },
     medium: { warmup: 2, count: 20 },
     large: { warmup: 1, count: 3 }
-  }
+  },
+  logs: { calls: 20 }
 }
 
 const isQuick = process.env.BENCH_QUICK === '1'
