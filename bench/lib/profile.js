@@ -14,12 +14,12 @@ const full = {
   runs: 100, // of the child that crashes
   cycles: 2000,
   output: { bulk: 200e6, single: 24e6 }, // bytes
-  flood: { children: 10, warmup: 250, time: 4000 }, // ms
+  flood: { children: 10, warmup: 250, time: 3000 }, // ms
   messages: {
-    small: { warmup: 10000, count: 60000 },
-    single: { warmup: 2000, count: 20000 },
-    medium: { warmup: 100, count: 1500 },
-    large: { warmup: 3, count: 15 }
+    small: { warmup: 10000, count: 40000 },
+    single: { warmup: 2000, count: 15000 },
+    medium: { warmup: 100, count: 1000 },
+    large: { warmup: 3, count: 10 }
   },
   logs: { calls: 1000 }
 }
