@@ -12,7 +12,10 @@ const { compile, output } = require('./lib/programs')
 const { interleave, keyOf } = require('./lib/rounds')
 const { table, figure } = require('./lib/table')
 
-const questions = ['spawn-block', 'spawn-exit', 'scale', 'restart', 'leak', 'keeper', 'stop', 'orphans']
+const questions = [
+  'spawn-block', 'spawn-exit', 'scale', 'restart', 'leak', 'keeper', 'stop', 'orphans',
+  'capture', 'listeners', 'flood', 'messages', 'logs'
+]
 const DESCRIPTORS_PER_CHILD = 5 // three pipes, a pidfd, the keeper's socket
 
 const print = (...lines) => console.log(lines.join('\n'))
@@ -36,16 +39,16 @@ function showMachine({ cpu, memory, system, hugePages, compiler, versions }) {
 const showLoad = (when, { average, processes }) =>
   print(`Load ${when}: ${average.join(' ')}, ${processes} processes`)
 
-function showFigures({ title, lines, trials }, look) {
+function showFigures({ title, lines, trials, limit = CLONE }, look) {
   const contenders = [...new Set(trials.map(({ name }) => name))]
   const hasPeer = contenders.includes(NODE)
-  const hasLimit = contenders.includes(CLONE)
+  const hasLimit = contenders.includes(limit)
   const head = [title, ...contenders, ...(hasPeer ? [`/ ${NODE}`] : [])]
-  if (hasLimit) head.push(`/ ${CLONE}`)
+  if (hasLimit) head.push(`/ ${limit}`)
   const rows = lines.map(({ text, at, metric }) => {
     const value = (name) => look(name, at, metric)
     const ratio = (name) => (value(name) ? figure(value(OURS) / value(name)) : '')
-    const ratios = [...(hasPeer ? [ratio(NODE)] : []), ...(hasLimit ? [ratio(CLONE)] : [])]
+    const ratios = [...(hasPeer ? [ratio(NODE)] : []), ...(hasLimit ? [ratio(limit)] : [])]
     return [text, ...contenders.map((name) => figure(value(name))), ...ratios]
   })
   print('', table(head, rows))
@@ -53,8 +56,8 @@ function showFigures({ title, lines, trials }, look) {
 
 function showGoals(checks) {
   const rows = checks.map(({ name, ours, against, ratio, goal, verdict }) =>
-    [name, figure(ours), figure(against), figure(ratio), String(goal), verdict])
-  print('', table(['goal', 'ours', 'against', 'ratio', 'at most', 'verdict'], rows))
+    [name, figure(ours), figure(against), figure(ratio), goal, verdict])
+  print('', table(['goal', 'ours', 'against', 'ratio', 'wanted', 'verdict'], rows))
 }
 
 function answer(name) {

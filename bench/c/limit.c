@@ -62,6 +62,25 @@ double median(double *values, size_t count) {
   return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
+double percentile(double *values, size_t count, double share) {
+  if (count == 0) fail("percentile of nothing");
+  qsort(values, count, sizeof(*values), ascending);
+  return values[(size_t)(share * (double)(count - 1) + 0.5)];
+}
+
+double status_kib(const char *name) {
+  FILE *file = fopen("/proc/self/status", "re");
+  if (!file) fail("/proc/self/status");
+  char line[256];
+  double value = -1;
+  size_t length = strlen(name);
+  while (value < 0 && fgets(line, sizeof(line), file))
+    if (strncmp(line, name, length) == 0 && line[length] == ':') value = strtod(line + length + 1, NULL);
+  fclose(file);
+  if (value < 0) fail(name);
+  return value;
+}
+
 void grow(size_t mebibytes) {
   for (size_t i = 0; i < mebibytes; i++) {
     char *block = malloc(1 << 20);

@@ -32,6 +32,12 @@ double cpu_us(void);
 /* Sorts values in place. */
 double median(double *values, size_t count);
 
+/* Sorts values in place; the one that this share of them does not pass. */
+double percentile(double *values, size_t count, double share);
+
+/* A size in /proc/self/status: VmRSS, VmHWM. */
+double status_kib(const char *name);
+
 /* Allocates and touches memory until this process has about so much. */
 void grow(size_t mebibytes);
 

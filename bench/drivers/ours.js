@@ -1,29 +1,55 @@
 'use strict'
 
+const { once } = require('node:events')
 const ProcessManager = require('../..')
+const { KEPT } = require('../lib/sinks')
 
 const noDelay = { autoRestart: true, maxRestarts: Infinity, restartDelay: 0, restartJitter: 0 }
 
-module.exports = async (options) => {
+/* Ways to look at stdout; each answers what it has seen when asked. */
+const outputs = {
+  __proto__: null,
+  ring: (manager) => (id) => ({ kept: manager.getProcessLogs(id, KEPT).stdout }),
+  stdout(manager) {
+    let characters = 0
+    manager.on('stdout', ({ data }) => {
+      characters += data.length
+    })
+    return () => ({ characters })
+  },
+  line(manager) {
+    let lines = 0
+    let characters = 0
+    manager.on('line', ({ line }) => {
+      lines++
+      characters += line.length
+    })
+    return () => ({ lines, characters })
+  }
+}
+
+module.exports = async ({ output = 'ring', ...options } = {}) => {
   const manager = new ProcessManager(options)
   const waiting = new Map()
-  manager.on('exit', ({ processId, code }) => waiting.get(processId)(code, processId))
+  manager.on('exit', ({ processId, code }) => waiting.get(processId)?.(code, processId))
   /* A child that cannot be started would be waited for in vain. */
   manager.on('error', ({ error }) => {
     throw error
   })
 
-  return {
-    start(command, args, onExit) {
-      const id = manager.spawnProcess({ command, args })
-      waiting.set(id, ended)
-      return id
+  function start(command, args, onExit) {
+    const id = manager.spawnProcess({ command, args })
+    waiting.set(id, ended)
+    return id
 
-      function ended() {
-        waiting.delete(id)
-        onExit()
-      }
-    },
+    function ended() {
+      waiting.delete(id)
+      onExit()
+    }
+  }
+
+  return {
+    start,
     /* From the list: getProcessStatus would take a sample of metrics as well. */
     pids(ids) {
       const pids = new Map(manager.listProcesses().map(({ id, pid }) => [id, pid]))
@@ -34,6 +60,25 @@ module.exports = async (options) => {
       waiting.set(id, (code) => {
         if (code === 0) onDone()
       })
+    },
+    /* The exit event comes after the last output. */
+    consume: start,
+    seen: outputs[output](manager),
+    async keep(command, args) {
+      const id = manager.spawnProcess({ command, args })
+      await once(manager, 'exit')
+      return (count) => manager.getProcessLogs(id, count)
+    },
+    async connect(command, args, onMessage) {
+      manager.on('message', ({ message }) => onMessage(message))
+      const id = manager.spawnProcess({ command, args })
+      return {
+        send: (message) => manager.sendMessage(id, message),
+        async close() {
+          manager.closeStdin(id)
+          await once(manager, 'exit')
+        }
+      }
     },
     close: () => manager.cleanup()
   }

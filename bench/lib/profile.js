@@ -12,7 +12,16 @@ const full = {
   children: { few: 100, many: 1000, most: 3500 },
   probes: 40, // spawns and exits among them
   runs: 100, // of the child that crashes
-  cycles: 2000
+  cycles: 2000,
+  output: { bulk: 200e6, single: 24e6 }, // bytes
+  flood: { children: 10, warmup: 250, time: 3000 }, // ms
+  messages: {
+    small: { warmup: 10000, count: 40000 },
+    single: { warmup: 2000, count: 15000 },
+    medium: { warmup: 100, count: 1000 },
+    large: { warmup: 3, count: 10 }
+  },
+  logs: { calls: 1000 }
 }
 
 const quick = {
@@ -24,7 +33,16 @@ const quick = {
   children: { few: 20, many: 60, most: 120 },
   probes: 5,
   runs: 10,
-  cycles: 60
+  cycles: 60,
+  output: { bulk: 4e6, single: 8e5 },
+  flood: { children: 3, warmup: 50, time: 200 },
+  messages: {
+    small: { warmup: 100, count: 1000 },
+    single: { warmup: 20, count: 200 },
+    medium: { warmup: 2, count: 20 },
+    large: { warmup: 1, count: 3 }
+  },
+  logs: { calls: 20 }
 }
 
 const isQuick = process.env.BENCH_QUICK === '1'

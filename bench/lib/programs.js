@@ -19,9 +19,14 @@ const programs = {
   crash: ['-static', 'crash.c'],
   first: ['-static', 'first.c'],
   awkward: ['-static', 'awkward.c'],
+  echo: ['-static', 'echo.c'],
+  writer: ['-static', 'writer.c'],
   'limit-spawn': ['limit-spawn.c', 'limit.c'],
   'limit-scale': ['limit-scale.c', 'limit.c'],
-  'limit-restart': ['limit-restart.c', 'limit.c']
+  'limit-restart': ['limit-restart.c', 'limit.c'],
+  'limit-capture': ['limit-capture.c', 'sources.c', 'limit.c'],
+  'limit-flood': ['limit-flood.c', 'sources.c', 'limit.c'],
+  'limit-messages': ['limit-messages.c', 'limit.c']
 }
 
 function isCurrent(file) {
