@@ -11,9 +11,9 @@
 typedef void (*pm__lines_cb)(void *arg, const pm_str_t *lines, size_t count);
 
 /* Feeds a chunk into ring. cb may be NULL; otherwise it gets all lines that the
- * chunk finished, in order, in as few calls as the stack buffer allows. A line
- * that was cut in the ring is handed out as the ring has it. cb must not feed
- * the same ring. */
+ * chunk finished, in order. Those that the chunk has whole come together, as many as
+ * the stack has room for; one that began in an earlier chunk, or was cut in the ring,
+ * comes alone, as the ring has it. cb must not feed the same ring. */
 void pm__lines_feed(pm__log_ring_t *ring, const char *bytes, size_t len, pm__lines_cb cb, void *arg);
 
 /* The stream ended: a last line without a newline counts now. */

@@ -71,6 +71,10 @@ void pm__log_ring_append(pm__log_ring_t *ring, const char *bytes, size_t len);
  * is open. */
 bool pm__log_ring_add(pm__log_ring_t *ring, const char *bytes, size_t len);
 
+/* The same for all lines that bytes has whole, each behind the other with its "\n", up
+ * to one for which memory has to be got. Returns how many bytes those are. */
+size_t pm__log_ring_add_lines(pm__log_ring_t *ring, const char *bytes, size_t len);
+
 /* Ends the open line: one "\r" at its end is taken off and it becomes the
  * newest line (an empty one if nothing was appended). Returns whether it was
  * kept: false when memory was short. */
