@@ -1,23 +1,17 @@
 'use strict'
 
 // Follows the log of a server as `tail -f` does: the last lines that it wrote
-// already, then every new one as it is written.
+// already, then every new one as it is written, of both streams in one order.
 
 const ProcessManager = require('mcp-process-manager')
 const path = require('node:path')
 const { nextEvent } = require('./support/next-event')
 
-const print = (stream, line) => console.log(`${stream.padEnd(6)} | ${line}`)
-
-/** Prints the last `lines` lines of each stream, and from then on each new one. */
-function follow (manager, id, lines) {
-  // Both in one go: no output can come between them, so no line is lost or printed twice.
-  const { stdout, stderr } = manager.getProcessLogs(id, lines)
-  manager.on('line', ({ processId, stream, line }) => {
-    if (processId === id) print(stream, line)
-  })
-  for (const line of stdout) print('stdout', line)
-  for (const line of stderr) print('stderr', line)
+/** Prints the last `lines` lines, and from then on each new one, until the process has ended. */
+async function follow (manager, id, lines) {
+  for await (const { time, stream, line } of manager.followLogs(id, { lines })) {
+    console.log(`${new Date(time).toISOString().slice(11, 23)} ${stream.padEnd(6)} | ${line}`)
+  }
 }
 
 async function main () {
@@ -31,14 +25,12 @@ async function main () {
     })
     await ready
 
-    console.log('The last 2 lines of each stream so far, then what follows:')
-    follow(manager, id, 2)
-
-    const exit = nextEvent(manager, 'exit', ({ processId }) => processId === id, limit)
+    console.log('The last 2 lines so far, then what follows:')
+    const followed = follow(manager, id, 2)
     manager.writeStdin(id, 'resize\nupload\n')
     manager.closeStdin(id)
-    const { code } = await exit
-    console.log(`The server left with code ${code}`)
+    await followed
+    console.log(`The server left with code ${manager.getProcessStatus(id).exitCode}`)
   } finally {
     await manager.cleanup()
   }

@@ -7,9 +7,10 @@
 
 #include "poller.h"
 
-/* Handled in one turn of the loop. The kernel puts level-triggered entries that
- * it has reported behind the others, so that none is passed over for ever. */
-enum { BATCH = 64 };
+/* Handled in one turn of the loop, which bounds what floods can take of it. The
+ * kernel puts level-triggered entries that it has reported behind the others, so that
+ * none is passed over for ever. */
+enum { BATCH = 16 };
 
 typedef struct batch {
   struct epoll_event events[BATCH];

@@ -7,7 +7,7 @@
 // transport is needed (see the 'restart' event in examples/demo.js).
 
 const { setTimeout: wait } = require('node:timers/promises')
-const { ReadBuffer, serializeMessage } = require('@modelcontextprotocol/sdk/shared/stdio.js')
+const { JSONRPCMessageSchema } = require('@modelcontextprotocol/sdk/types.js')
 
 class ManagedTransport {
   // Set by the SDK's Client before it calls start().
@@ -20,7 +20,6 @@ class ManagedTransport {
   #closeTimeout
   #pid = 0
   #closing = false
-  #input = new ReadBuffer()
   #listeners
   #waitingForDrain = []
   #finished
@@ -28,7 +27,7 @@ class ManagedTransport {
 
   /**
    * @param {import('mcp-process-manager').ProcessManager} manager
-   * @param {string} processId of a process that was spawned with a stdin
+   * @param {string} processId of a process that was spawned with `messages: 'json'`
    * @param {{ closeTimeout?: number }} [options] how long, in ms, a server may
    *   take to leave by itself once its stdin was closed
    */
@@ -45,7 +44,8 @@ class ManagedTransport {
     if (status !== 'running') throw error ?? new Error(`Process ${this.#processId} does not run: ${status}`)
     this.#pid = pid
     this.#listen({
-      stdout: ({ data }) => this.#receive(Buffer.from(data)),
+      message: ({ message }) => this.#receive(message),
+      stray: ({ line }) => this.onerror?.(new Error(`stdout had a line that is no message: ${line}`)),
       drain: () => this.#drained(),
       error: ({ error }) => this.onerror?.(error),
       exit: exit => { if (exit.pid === pid) this.#ended(exit) }
@@ -55,7 +55,7 @@ class ManagedTransport {
   async send (message) {
     if (!this.#pid) throw new Error('Not connected')
     // It is queued either way; false asks to hold back what comes next.
-    if (this.#manager.writeStdin(this.#processId, serializeMessage(message))) return
+    if (this.#manager.sendMessage(this.#processId, message)) return
     await new Promise((resolve, reject) => { this.#waitingForDrain.push({ resolve, reject }) })
   }
 
@@ -81,29 +81,11 @@ class ManagedTransport {
     })
   }
 
-  #receive (chunk) {
-    try {
-      this.#input.append(chunk)
-    } catch (error) {
-      // A line beyond all measure: nothing that follows can be trusted.
-      this.onerror?.(error)
-      this.close().catch(error => this.onerror?.(error))
-      return
-    }
-    while (this.#pid && this.#deliver());
-  }
-
-  // Hands on one message; whether to look for another one.
-  #deliver () {
-    try {
-      const message = this.#input.readMessage()
-      if (message === null) return false
-      this.onmessage?.(message)
-    } catch (error) {
-      // A line that is no message is reported and skipped.
-      this.onerror?.(error)
-    }
-    return true
+  // JSON it is; whether it is JSON-RPC is looked at here.
+  #receive (message) {
+    const { success, data, error } = JSONRPCMessageSchema.safeParse(message)
+    if (success) this.onmessage?.(data)
+    else this.onerror?.(error)
   }
 
   #drained () {
@@ -123,7 +105,6 @@ class ManagedTransport {
     if (!this.#pid) return
     this.#pid = 0
     for (const [event, listener] of this.#listeners) this.#manager.off(event, listener)
-    this.#input.clear()
     for (const { reject } of this.#waitingForDrain.splice(0)) reject(new Error('The process ended'))
     this.#finish()
     this.onclose?.()

@@ -18,7 +18,8 @@ function server (name, args = [], env = {}) {
     id: name,
     command: process.execPath,
     args: [binScript(`@modelcontextprotocol/server-${name}`), ...args],
-    env
+    env,
+    messages: 'json'
   }
 }
 

@@ -66,7 +66,7 @@ test('follow-logs.js', async () => {
   const { stdout, ...rest } = await finish(start('follow-logs.js'))
   expect(rest).toEqual(success)
   const lines = stdout.split('\n').filter(line => line.includes(' | '))
-  const of = stream => lines.filter(line => line.startsWith(stream)).map(line => line.split(' | ')[1])
+  const of = stream => lines.filter(line => line.slice(13).startsWith(stream)).map(line => line.split(' | ')[1])
   // Two lines of the past, then all that followed: none is missing, none came twice.
   expect(of('stderr')).toEqual(['loading cache', 'ready', 'job resize: begins', 'job upload: begins'])
   expect(of('stdout')).toEqual(['resize done', 'upload done'])
