@@ -36,7 +36,7 @@ async function connect (id) {
 
 /** Starts a server and speaks with it. */
 async function begin (config) {
-  const id = manager.spawnProcess({ ...config, env: { ...config.env, [COOKIE]: cookie } })
+  const id = manager.spawnProcess({ messages: 'json', ...config, env: { ...config.env, [COOKIE]: cookie } })
   return { id, ...await connect(id) }
 }
 
@@ -216,7 +216,7 @@ describe('a server that does not come up', () => {
     const errors = []
     const client = new Client({ name: 'mcp-process-manager-tests', version: '1.0.0' })
     client.onerror = error => errors.push(error.message)
-    const id = manager.spawnProcess(config)
+    const id = manager.spawnProcess({ messages: 'json', ...config })
     const failure = await client.connect(new ManagedTransport(manager, id)).catch(error => error)
     return { errors, failure }
   }
