@@ -4,6 +4,7 @@
 
 const { runHost } = require('../support/host')
 const { makeManager } = require('../support/manager')
+const { isAlive } = require('../support/children')
 
 /* uv_spawn has neither keepers nor a hook for a parent-death signal, so that a host
  * killed from outside cannot take its children along there. */
@@ -61,6 +62,33 @@ describe('when the host is killed its children end', () => {
     const env = { ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:handle_segv=0` }
     const host = await runHost(hostWithChildren, { args: [how], env, onLine: (_, child) => child.kill(signal) })
     expect(host.signal).toBe(signal)
+    await host.survivors()
+  })
+})
+
+describe('killTree: false', () => {
+  /** Is killed while one command runs, and another has ended and left a daemon. */
+  const hostThatLeaves = async ({ ProcessManager, fixture, print, ready }, containment) => {
+    const manager = new ProcessManager({ containment, killTree: false, hostExitTimeout: 50 })
+    manager.spawnProcess({ command: fixture('leave-daemon'), args: ['stubborn', '0'] })
+    const text = new Promise(resolve => manager.once('stdout', ({ data }) => resolve(data)))
+    await new Promise(resolve => manager.once('exit', resolve))
+    const running = manager.spawnProcess({ command: fixture('note-signals'), args: ['4'] })
+    await ready(manager, running)
+    print(Number(/grandchild (\d+)/.exec(await text)[1]))
+    process.kill(process.pid, 'SIGKILL')
+  }
+
+  withKeeper.each([['tree'], ['nested']])('ends all of what runs, and leaves alone what was left (%s)', async containment => {
+    const host = await runHost(hostThatLeaves, { args: [containment] })
+    const [daemon] = host.printed
+    try {
+      expect(host).toMatchObject({ signal: 'SIGKILL', stderr: '', printed: [expect.any(Number)] })
+      await expect(host.survivors()).rejects.toThrow(new RegExp(`^The host left behind:\n${daemon} \\S*leave-daemon stubborn 0$`))
+      expect(isAlive(daemon)).toBe(true)
+    } finally {
+      if (isAlive(daemon)) process.kill(daemon, 'SIGKILL')
+    }
     await host.survivors()
   })
 })
