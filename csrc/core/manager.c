@@ -136,12 +136,13 @@ static bool is_ours_to_end(const pm__run_t *run) {
   return run->watched && run->child.containment != PM_CONTAINMENT_NONE;
 }
 
-/* A keeper ends its tree when this process has gone; but a private directory must
- * have nobody in it when it is removed. */
+/* A keeper ends its tree when this process has gone, unless it was killed; but a
+ * private directory must have nobody in it when it is removed. */
 void pm_manager_kill_all(pm_manager_t *m) {
   m->refuses = true;
   for (pm__run_t *run = m->runs; run; run = run->next)
-    if (is_ours_to_end(run) && (!run->child.keeper || run->process->private_dir)) pm__child_kill(&run->child);
+    if (is_ours_to_end(run) && (!run->child.keeper || run->child.lost || run->process->private_dir))
+      pm__child_kill(&run->child);
   for (pm__run_t *run = m->runs; run; run = run->next)
     if (is_ours_to_end(run) && run->child.keeper && run->process->private_dir)
       pm__child_await_gone(&run->child, KILL_PATIENCE);

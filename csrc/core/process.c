@@ -242,10 +242,12 @@ static void end_stopping(pm__process_t *p) {
 }
 
 /* The usual case: nothing was left behind, or nobody minds, and it is decided at
- * once. */
+ * once. A keeper that leaves the rest alone is gone by now; one that is there was
+ * asked by somebody else to end the tree, and is waited for. */
 static void sweep(pm__process_t *p) {
+  pm__child_t *child = &p->run->child;
   set_state(p, PM__SWEEPING);
-  if (pm__child_gone(&p->run->child) || pm__run_leaves_rest(p->run)) {
+  if (pm__child_gone(child) || (pm__run_leaves_rest(p->run) && !child->keeper)) {
     pm__process_handle(p, PM__GONE);
     return;
   }

@@ -5,8 +5,10 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -68,7 +70,9 @@ static void settle(pm__child_t *child) {
 /* Nothing will be heard of its end: it has to be asked for. */
 static void give_up_watching(pm__child_t *child) {
   child->unwatched = true;
-  if (child->socket < 0) announce_exit(child);
+  if (child->socket >= 0) return;
+  announce_exit(child);
+  if (!child->on_close) child->on_settled(child);
 }
 
 static void on_keeper_end(pm__watch_t *watch) {
@@ -175,8 +179,19 @@ static void kept_kill(pm__child_t *child) {
   if (child->inner_keeper) signal_member(child, child->inner_keeper, SIGCONT);
 }
 
+/* Half of it is kept for the orders that end the tree: a keeper that is slow to read
+ * would lose them to signals. */
+static bool has_room_for_signals(const pm__child_t *child) {
+  int queued;
+  int size;
+  socklen_t len = sizeof(size);
+  if (ioctl(child->socket, SIOCOUTQ, &queued) != 0) return true;
+  return getsockopt(child->socket, SOL_SOCKET, SO_SNDBUF, &size, &len) != 0 || queued < size / 2;
+}
+
 static int kept_signal(pm__child_t *child, int signum, bool tree) {
   if (child->ended && !tree) return UV_ESRCH;
+  if (child->socket >= 0 && !has_room_for_signals(child)) return UV_EAGAIN;
   return order(child, PM__KEEPER_SIGNAL, signum, tree);
 }
 

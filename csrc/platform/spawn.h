@@ -135,7 +135,8 @@ pm_containment_t pm__spawner_containment(const pm__spawner_t *s, pm_containment_
 /* Starts a command and watches it; child->on_exit, on_settled and data are given.
  * 0: child is filled; on_exit is called from the loop once the command has ended;
  * on_settled, if it has a keeper and is not closed by then, when that has ended
- * too: then it is gone, or lost. On failure: negative, *why says at which step, and
+ * too: then it is gone, or lost; or when its end will not be heard of and has to be
+ * asked for. On failure: negative, *why says at which step, and
  * nothing is left: no process, no descriptor, no open handle. */
 int pm__spawn(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
 
@@ -172,7 +173,7 @@ bool pm__child_has_to_be_asked(const pm__child_t *child);
  * through /proc where there is one, so not for hot paths. */
 int pm__child_survivors(pm__child_t *child, int *pids, int max);
 
-/* How many live; cheap, and for a group at least. */
+/* How many live. A group counts as one: to look at all of its members costs more. */
 int pm__child_count(pm__child_t *child);
 
 /* For a host that will not run its loop again: waits at most ms until the whole of

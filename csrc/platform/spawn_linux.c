@@ -156,16 +156,17 @@ static void discard(int pid, int *pidfd) {
   close_fd(pidfd);
 }
 
-/* Sends signum (0: none) to one that was cloned in there, and waits for its end. Its
- * parent has gone, so its number may be somebody else's by now; but not a number in
- * its session. */
+/* Sends signum to one that was cloned in there, and waits for its end. Its parent has
+ * gone, so its number may be somebody else's by now; but not a number in its session.
+ * One that may not be signalled has executed a setuid program: it has left our
+ * memory, and may never end. */
 static void await_stray(const pm__launch_t *l, pid_t pid, int signum) {
   pm__proc_stat_t stat;
   if (pid == 0) return;
   struct pollfd fd = {.fd = (int)pm__raw2(SYS_pidfd_open, pid, 0), .events = POLLIN};
   if (fd.fd < 0) return;
-  if (pm__tree_stat(pid, &stat) == 0 && stat.session == l->keeper[0]) {
-    pm__raw4(SYS_pidfd_send_signal, fd.fd, signum, 0, 0);
+  if (pm__tree_stat(pid, &stat) == 0 && stat.session == l->keeper[0] &&
+      pm__raw4(SYS_pidfd_send_signal, fd.fd, signum, 0, 0) == 0) {
     while (poll(&fd, 1, -1) < 0 && errno == EINTR) {
     }
   }

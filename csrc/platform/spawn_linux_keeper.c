@@ -35,7 +35,7 @@ PM__RAW static void end_all(pid_t child) {
   } while (pid == -EINTR || (pid > 0 && listed >= 0));
 }
 
-PM__RAW static long write_arguments(pm__launch_t *l, int level, char **argv) {
+PM__RAW static void write_arguments(pm__launch_t *l, int level, char **argv) {
   bool innermost = level == l->keepers - 1;
   /* A guard speaks to the inner keeper, and by a signal that means the end to that. */
   const unsigned long numbers[] = {
@@ -47,7 +47,6 @@ PM__RAW static long write_arguments(pm__launch_t *l, int level, char **argv) {
     *argv++ = l->text[level][i];
   }
   *argv = 0;
-  return 0;
 }
 
 /* Descriptor 0 is the socket, for an outer keeper nothing; the program's goes by
