@@ -296,6 +296,39 @@ static void test_held(void **state) {
   assert_all_end(BOUND);
 }
 
+/* Signals that it does not read must leave room for the order to end the tree. SIGWINCH
+ * is one that the command does not mind. */
+static void be_held_and_signalled(void **state) {
+  (void)state;
+  enum { MOST_SENT = 1000000 };
+  host_t h;
+  answer_t a;
+  int sent = 0;
+  open_host(&h, (pm_containment_t)body_argument(0));
+  host_spawn(&h, "a", "say-ready");
+  host_wait_output(&h, "a", "ready\n");
+  which_t which = body_argument(0) == PM_CONTAINMENT_NESTED ? INNER : OUTER;
+  signal_keeper(&h, "a", which, SIGSTOP);
+  int r;
+  while ((r = pm_process_signal(h.m, str("a"), SIGWINCH, false)) == 0 && sent < MOST_SENT)
+    sent++;
+  assert_int_equal(r, UV_EAGAIN);
+  assert_true(sent > 0);
+  host_stop(&h, "a", 60000, &a);
+  signal_keeper(&h, "a", which, SIGCONT);
+  assert_true(host_answer(&h, &a));
+  assert_string_equal(host_find(&h, "a", PM_EVENT_STOP, 1)->stop.step, "SIGTERM");
+  host_close(&h);
+}
+
+static void test_held_and_signalled(void **state) {
+  (void)state;
+  for (size_t i = 0; i < 2; i++) {
+    in_host(0, "held-signalled", kept[i]);
+    assert_all_end(BOUND);
+  }
+}
+
 /* ---- killed before they came to work --------------------------------------------------------- */
 
 /* Arguments: containment, fault, how many pass it first. */
@@ -405,6 +438,7 @@ int main(int argc, char **argv) {
                                   {"left", be_lost_with_rest_left},
                                   {"closing", be_lost_while_closing},
                                   {"held", be_held},
+                                  {"held-signalled", be_held_and_signalled},
                                   {"start-killed", be_start_killed},
                                   {"broken", be_host_of_a_broken_keeper}};
   const struct CMUnitTest tests[] = {
@@ -417,6 +451,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_lost_with_rest_left),
       cmocka_unit_test(test_lost_while_closing),
       cmocka_unit_test(test_held),
+      cmocka_unit_test(test_held_and_signalled),
       cmocka_unit_test(test_start_killed),
       cmocka_unit_test(test_broken_keeper),
   };

@@ -1,4 +1,4 @@
-/* Stops and restarts of what the host may not kill: processes of root, while the host is an ordinary user. */
+/* Stops, restarts and starts of what the host may not kill: processes of root, while the host is an ordinary user. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +9,9 @@
 
 #include "core/internal.h"
 #include "core/table.h"
+#include "keeper_fixture.h"
+#include "platform/spawn_linux_child.h"
+#include "platform/tree.h"
 #include "pm_fixture.h"
 
 enum { ORDINARY = 65534 };
@@ -253,6 +256,111 @@ static void test_requests_after_a_vain_sweep(void **state) {
   close_host(&h);
 }
 
+/* ---- starts that fail --------------------------------------------------------------- */
+
+enum { MOST_LISTED = 16, BOUND = 20000 };
+
+/* Whether it has become root for good: by then an ordinary user may not kill it. */
+static bool is_root(int pid) {
+  char path[64];
+  char line[256];
+  unsigned real = ORDINARY;
+  snprintf(path, sizeof(path), "/proc/%d/status", pid);
+  FILE *file = fopen(path, "r");
+  while (file && fgets(line, sizeof(line), file))
+    sscanf(line, "Uid: %u", &real);
+  if (file) fclose(file);
+  return real == 0;
+}
+
+/* What a host is starting: the keeper-to-be that has stopped itself, and its command once
+ * that is root. */
+static bool find_start(int host, int *stopped, int *root) {
+  int pids[MOST_LISTED];
+  int count = pm__tree_list(host, pids, MOST_LISTED);
+  *stopped = *root = 0;
+  for (int i = 0; i < count && i < MOST_LISTED; i++) {
+    pm__proc_stat_t stat;
+    if (pids[i] == getpid() || pm__tree_stat(pids[i], &stat) != 0) continue;
+    if (stat.state == 'T') *stopped = pids[i];
+    if (is_root(pids[i])) *root = pids[i];
+  }
+  return *stopped && *root;
+}
+
+/* The host stands still while it starts something. So another process, which is root,
+ * sends the signal, and tells which is the command. */
+typedef struct helper {
+  pid_t pid;
+  int told;
+} helper_t;
+
+static helper_t start_helper(int signum) {
+  int told[2];
+  int stopped;
+  int root;
+  assert_int_equal(pipe(told), 0);
+  helper_t helper = {.pid = fork(), .told = told[0]};
+  assert_true(helper.pid >= 0);
+  if (helper.pid == 0) {
+    alarm(50);
+    while (!find_start(getppid(), &stopped, &root))
+      usleep(1000);
+    kill(stopped, signum);
+    _exit(write(told[1], &root, sizeof(root)) != sizeof(root));
+  }
+  close(told[1]);
+  return helper;
+}
+
+static int finish_helper(helper_t *helper) {
+  int root;
+  assert_int_equal(read(helper->told, &root, sizeof(root)), sizeof(root));
+  close(helper->told);
+  assert_int_equal(status_of(helper->pid), 0);
+  return root;
+}
+
+/* Opens the host; the next start stops when the command has been executed, until a
+ * signal is sent to the keeper-to-be; with two, passed ones go on. */
+static helper_t open_host_to_stop_in_a_start(host_t *h, pm_containment_t containment, int signum, int passed) {
+  if (!wants_keeper()) {
+    print_message("left out: keepers are not wanted\n");
+    skip();
+  }
+  open_host(h);
+  h->options.value[PM_OPT_CONTAINMENT] = containment;
+  be_subreaper();
+  assert_true(become(0));
+  helper_t helper = start_helper(signum);
+  assert_true(become(ORDINARY));
+  pm__launch_fault_at = PM__FAULT_BETWEEN_EXECS;
+  pm__launch_fault_signum = SIGSTOP;
+  pm__launch_fault_skip = passed;
+  return helper;
+}
+
+/* The start has failed although the command lives. */
+static void assert_failed_start(host_t *h, helper_t *helper) {
+  pm__launch_fault_signum = 0;
+  assert_string_equal(host_wait(h, "a", PM_EVENT_ERROR, 1)->error.syscall, "keeper");
+  assert_state(h, "a", "error", "failed");
+  int pid = finish_helper(helper);
+  assert_true(is_running(pid));
+  kill_as_root(pid);
+  assert_all_end(BOUND);
+  assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
+}
+
+static void test_start_whose_keeper_is_killed(void **state) {
+  (void)state;
+  host_t h;
+  helper_t helper = open_host_to_stop_in_a_start(&h, PM_CONTAINMENT_TREE, SIGKILL, 0);
+  host_spawn(&h, "a", command, "leader");
+  assert_failed_start(&h, &helper);
+  close_host(&h);
+}
+
 #define as_ordinary_user(test) cmocka_unit_test_teardown((test), be_root_again)
 
 int main(void) {
@@ -263,6 +371,7 @@ int main(void) {
       as_ordinary_user(test_restart_after_a_stop),
       as_ordinary_user(test_restart_while_sweeping),
       as_ordinary_user(test_requests_after_a_vain_sweep),
+      as_ordinary_user(test_start_whose_keeper_is_killed),
   };
   return cmocka_run_group_tests(tests, make_program, remove_program);
 }
