@@ -136,16 +136,18 @@ static bool is_ours_to_end(const pm__run_t *run) {
   return run->watched && run->child.containment != PM_CONTAINMENT_NONE;
 }
 
-/* A keeper ends its tree when this process has gone, unless it was killed; but a
- * private directory must have nobody in it when it is removed. */
+/* A keeper ends its tree when this process has gone; but a private directory must have
+ * nobody in it when it is removed. */
+static bool is_to_end_now(pm__run_t *run) {
+  return is_ours_to_end(run) && (pm__child_needs_host(&run->child) || run->process->private_dir);
+}
+
 void pm_manager_kill_all(pm_manager_t *m) {
   m->refuses = true;
   for (pm__run_t *run = m->runs; run; run = run->next)
-    if (is_ours_to_end(run) && (!run->child.keeper || run->child.lost || run->process->private_dir))
-      pm__child_kill(&run->child);
+    if (is_to_end_now(run)) pm__child_kill(&run->child);
   for (pm__run_t *run = m->runs; run; run = run->next)
-    if (is_ours_to_end(run) && run->child.keeper && run->process->private_dir)
-      pm__child_await_gone(&run->child, KILL_PATIENCE);
+    if (run->child.keeper && is_to_end_now(run)) pm__child_await_gone(&run->child, KILL_PATIENCE);
   for (pm__process_t *p = m->first; p; p = p->next)
     pm__private_dir_remove_now(p);
 }

@@ -174,7 +174,9 @@ static void kept_kill(pm__child_t *child) {
     kill_session(child);
     return;
   }
-  order(child, PM__KEEPER_KILL, 0, true);
+  int r = order(child, PM__KEEPER_KILL, 0, true);
+  /* Both ends of it are yet to be heard of, which may be too late. */
+  if (r == UV_ESRCH && child->keeper_ended && child->lost) kill_session(child);
   if (!child->keeper_ended) pm__raw4(SYS_pidfd_send_signal, child->pidfd, SIGCONT, 0, 0);
   if (child->inner_keeper) signal_member(child, child->inner_keeper, SIGCONT);
 }
@@ -233,6 +235,11 @@ static bool kept_has_to_be_asked(const pm__child_t *child) {
   return child->lost || child->unwatched;
 }
 
+static bool kept_needs_host(pm__child_t *child) {
+  look_at_keeper(child);
+  return child->lost && child->keeper_ended && !child->reaped;
+}
+
 static int kept_survivors(pm__child_t *child, int *pids, int max) {
   int found[MOST_LISTED];
   if (child->reaped) return 0;
@@ -265,6 +272,7 @@ const pm__child_kind_t pm__child_kept = {
     .signal = kept_signal,
     .gone = kept_gone,
     .has_to_be_asked = kept_has_to_be_asked,
+    .needs_host = kept_needs_host,
     .survivors = kept_survivors,
     .count = kept_count,
     .release = kept_release,

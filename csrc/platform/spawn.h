@@ -169,6 +169,10 @@ bool pm__child_gone(pm__child_t *child);
 /* Whether nobody calls when it is gone, so that one has to ask. */
 bool pm__child_has_to_be_asked(const pm__child_t *child);
 
+/* Whether nobody but the host would end it if the host went now: there is no keeper, or
+ * that was killed, whether it was heard of or not. */
+bool pm__child_needs_host(pm__child_t *child);
+
 /* What lives of it: fills at most max pids, returns how many there are. Looks
  * through /proc where there is one, so not for hot paths. */
 int pm__child_survivors(pm__child_t *child, int *pids, int max);

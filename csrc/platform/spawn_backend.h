@@ -21,6 +21,7 @@ typedef struct pm__child_kind {
   int (*signal)(pm__child_t *child, int signum, bool tree);
   bool (*gone)(pm__child_t *child);
   bool (*has_to_be_asked)(const pm__child_t *child);
+  bool (*needs_host)(pm__child_t *child);
   int (*survivors)(pm__child_t *child, int *pids, int max);
   int (*count)(pm__child_t *child);
   void (*release)(pm__child_t *child); /* nobody asks any more: takes away what zombie there is */
