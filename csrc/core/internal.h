@@ -56,9 +56,10 @@ struct pm__run {
   bool watched; /* the child's watch is open */
   pm__output_t output[PM_STREAM_COUNT];
   pm__input_t input;
-  unsigned open;  /* handles that are not closed yet */
-  bool over;      /* its exit has been queued: later output is logged only */
-  bool loss_told; /* that its keeper was lost */
+  unsigned open;      /* handles that are not closed yet */
+  bool over;          /* its exit has been queued: later output is logged only */
+  bool loss_told;     /* that its keeper was lost */
+  bool ended_by_loss; /* that was known when its exit was queued: it may be the cause */
 
   pm__metrics_source_t metrics;
   pm__cpu_window_t cpu;

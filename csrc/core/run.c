@@ -53,7 +53,8 @@ static void take_away(pm__run_t *run) {
 
 static void queue_exit(pm__run_t *run) {
   pm__process_t *p = run->process;
-  if (run->child.lost) pm__process_report_lost(p);
+  run->ended_by_loss = run->child.lost;
+  pm__process_report_lost(p);
   pm__queued_t *entry = pm__events_add(p->manager, p, PM_EVENT_EXIT);
   pm_event_t *event = &entry->event;
   entry->usage = run->child.usage;

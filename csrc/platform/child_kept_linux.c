@@ -47,8 +47,9 @@ static void announce_exit(pm__child_t *child) {
 /* Looks whether it has ended, and how: one that was killed has left its work
  * undone. It stays a zombie as yet, so that its pid, the number of the session, is
  * given to nobody else. ECHILD: somebody else has reaped it (a host that ignores
- * SIGCHLD). When nothing was left any more, the work was done however it ended; but
- * that may be so because the outer one was killed, on which the inner one ends all. */
+ * SIGCHLD). When it has told that nothing is left any more, the work was done however
+ * it ended; but that may be so because the outer one was killed, on which the inner
+ * one ends all. */
 static void look_at_keeper(pm__child_t *child) {
   siginfo_t info = {0};
   if (child->keeper_ended) return;

@@ -94,7 +94,7 @@ struct pm__child {
   int socket;          /* to the innermost; -1 once it has ended */
   pm__watch_t control; /* of the socket */
   bool reported;       /* the keeper has told how the command ended */
-  bool left;           /* and that something is left */
+  bool left;           /* and that something is left, which it has not told to have ended since */
   bool keeper_ended;   /* it is a zombie, or has been reaped */
   bool unwatched;      /* memory was too short to watch it */
 };

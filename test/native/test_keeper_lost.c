@@ -218,6 +218,96 @@ static void test_lost_while_sweeping(void **state) {
   }
 }
 
+/* The command has ended by itself and left a daemon. Without a second keeper that is out
+ * of reach; then at least the loss is told, before the stop is answered. An end with 0
+ * was its own. Arguments: containment, keeper, whether SIGCHLD is ignored, whether
+ * somebody asks for a stop. */
+static void be_lost_after_the_command(void **state) {
+  (void)state;
+  host_t h;
+  answer_t a;
+  pm_containment_t containment = (pm_containment_t)body_argument(0);
+  bool stops = body_argument(3) != 0;
+  if (body_argument(2)) signal(SIGCHLD, SIG_IGN);
+  host_init(&h);
+  h.options.value[PM_OPT_CONTAINMENT] = containment;
+  h.options.value[PM_OPT_AUTO_RESTART] = 1;
+  h.options.value[PM_OPT_STOP_TIMEOUT] = 60000;
+  host_open(&h);
+  host_spawn(&h, "a", "leave-daemon", "stubborn", "0");
+  assert_int_equal(host_wait(&h, "a", PM_EVENT_EXIT, 1)->code, 0);
+  int daemon = host_grandchild(&h, "a");
+  if (stops) host_stop(&h, "a", 60000, &a);
+  assert_state(&h, "a", "stopped", "stopping");
+  signal_keeper(&h, "a", (which_t)body_argument(1), SIGKILL);
+  host_wait_idle(&h);
+  assert_state(&h, "a", "stopped", "exited");
+  assert_int_equal(host_count(&h, "a", PM_EVENT_SPAWN), 1);
+  assert_int_equal(is_running(daemon), containment == PM_CONTAINMENT_TREE);
+  /* If the inner one was killed, the outer one has done all there was to do; but who
+   * ignores SIGCHLD does not know. */
+  if (body_argument(1) == OUTER) assert_lost_once(&h, "a");
+  if (stops) {
+    assert_true(host_answer(&h, &a));
+    const seen_t *stop = host_find(&h, "a", PM_EVENT_STOP, 1);
+    if (body_argument(1) == OUTER)
+      assert_true(host_place(&h, host_find(&h, "a", PM_EVENT_ERROR, 1)) < host_place(&h, stop));
+  }
+  host_close(&h);
+}
+
+static void test_lost_after_the_command(void **state) {
+  (void)state;
+  for (int ignored = 0; ignored < 2; ignored++) {
+    for (int stops = 0; stops < 2; stops++) {
+      in_host(0, "after", PM_CONTAINMENT_TREE, OUTER, ignored, stops);
+      wait_until_left(1);
+      end_all_strays();
+      in_host(0, "after", PM_CONTAINMENT_NESTED, OUTER, ignored, stops);
+      assert_all_end(BOUND);
+      in_host(0, "after", PM_CONTAINMENT_NESTED, INNER, ignored, stops);
+      assert_all_end(BOUND);
+    }
+  }
+}
+
+static void wait_for_state(int pid, char wanted) {
+  pm__proc_stat_t stat = {0};
+  while (pm__tree_stat(pid, &stat) == 0 && stat.state != wanted)
+    usleep(1000);
+}
+
+/* Between the end of the command and its report. Arguments: containment, keeper. */
+static void be_lost_before_the_report(void **state) {
+  (void)state;
+  host_t h;
+  pm_containment_t containment = (pm_containment_t)body_argument(0);
+  which_t which = (which_t)body_argument(1);
+  open_host(&h, containment);
+  host_spawn(&h, "a", "leave-daemon", "stubborn");
+  int daemon = host_grandchild(&h, "a");
+  int pid = host_status(&h, "a").pid;
+  signal_keeper(&h, "a", which, SIGSTOP);
+  wait_for_state(keeper_of(&h, "a", which), 'T');
+  assert_int_equal(kill(pid, SIGKILL), 0);
+  wait_until_ended(pid);
+  signal_keeper(&h, "a", which, SIGKILL);
+  assert_unknown_exit(host_wait(&h, "a", PM_EVENT_EXIT, 1));
+  host_wait_idle(&h);
+  assert_lost_once(&h, "a");
+  assert_int_equal(is_running(daemon), containment == PM_CONTAINMENT_TREE);
+  host_close(&h);
+}
+
+static void test_lost_before_the_report(void **state) {
+  (void)state;
+  in_host(0, "before-report", PM_CONTAINMENT_TREE, OUTER);
+  wait_until_left(1);
+  end_all_strays();
+  in_host(0, "before-report", PM_CONTAINMENT_NESTED, INNER);
+  assert_all_end(BOUND);
+}
+
 /* Nobody waits for what is left alone; the keeper's zombie must not stay. */
 static void be_lost_with_rest_left(void **state) {
   (void)state;
@@ -435,6 +525,8 @@ int main(int argc, char **argv) {
                                   {"restarted", be_lost_and_restarted},
                                   {"stopping", be_lost_while_stopping},
                                   {"sweeping", be_lost_while_sweeping},
+                                  {"after", be_lost_after_the_command},
+                                  {"before-report", be_lost_before_the_report},
                                   {"left", be_lost_with_rest_left},
                                   {"closing", be_lost_while_closing},
                                   {"held", be_held},
@@ -448,6 +540,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_lost_and_restarted),
       cmocka_unit_test(test_lost_while_stopping),
       cmocka_unit_test(test_lost_while_sweeping),
+      cmocka_unit_test(test_lost_after_the_command),
+      cmocka_unit_test(test_lost_before_the_report),
       cmocka_unit_test(test_lost_with_rest_left),
       cmocka_unit_test(test_lost_while_closing),
       cmocka_unit_test(test_held),
