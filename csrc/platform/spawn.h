@@ -137,7 +137,8 @@ pm_containment_t pm__spawner_containment(const pm__spawner_t *s, pm_containment_
  * on_settled, if it has a keeper and is not closed by then, when that has ended
  * too: then it is gone, or lost; or when its end will not be heard of and has to be
  * asked for. On failure: negative, *why says at which step, and
- * nothing is left: no process, no descriptor, no open handle. */
+ * nothing is left: no process, no descriptor, no open handle; but what had been
+ * executed by then and may not be killed (setuid) is left after a second. */
 int pm__spawn(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
 
 /* Whether the loop has something to hear of it, on_exit or on_settled, that has not

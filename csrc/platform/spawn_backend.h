@@ -31,6 +31,9 @@ extern const pm__child_kind_t pm__child_of_group;
 extern const pm__child_kind_t pm__child_alone;
 extern const pm__child_kind_t pm__child_kept; /* where backends can keep */
 
+/* Waits at most ms for the end of a process. Whether it has come. */
+bool pm__await_end(int pidfd, int ms);
+
 /* For children that are the host's own: watches the pidfd, if there is one. */
 int pm__child_watch_end(pm__child_t *child);
 

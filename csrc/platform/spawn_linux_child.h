@@ -29,6 +29,10 @@ typedef enum {
 /* One inside the other. */
 enum { PM__MOST_KEEPERS = 2 };
 
+/* ms that a spawn which has failed waits for the end of what it had started: only what
+ * cannot be killed, or is held by a debugger, takes so long. */
+enum { PM__END_PATIENCE = 1000 };
+
 typedef struct pm__launch {
   /* Prepared by the host. */
   char *const *argv;

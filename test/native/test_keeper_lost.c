@@ -461,18 +461,6 @@ static void test_start_killed(void **state) {
 
 /* ---- a program that cannot be executed any more ------------------------------------------------- */
 
-static pm_keeper_t *open_copy(const char *dir, char *path, size_t size) {
-  uv_fs_t req;
-  pm_keeper_t *keeper;
-  pm_error_t error;
-  snprintf(path, size, "%s/keeper", dir);
-  assert_int_equal(uv_fs_copyfile(NULL, &req, PM_KEEPER, path, 0, NULL), 0);
-  uv_fs_req_cleanup(&req);
-  assert_int_equal(chmod(path, 0755), 0);
-  assert_int_equal(pm_keeper_open(path, &keeper, &error), 0);
-  return keeper;
-}
-
 /* The command runs already, may have a daemon, and is ended all the same. Arguments:
  * containment, whether the file is emptied. */
 static void be_host_of_a_broken_keeper(void **state) {
@@ -483,7 +471,7 @@ static void be_host_of_a_broken_keeper(void **state) {
   host_init(&h);
   make_scratch(dir, sizeof(dir));
   h.options.value[PM_OPT_CONTAINMENT] = body_argument(0);
-  h.keeper = open_copy(dir, path, sizeof(path));
+  h.keeper = open_keeper_copy(dir, path, sizeof(path));
   host_open(&h);
   assert_int_equal(body_argument(1) ? truncate(path, 0) : chmod(path, 0600), 0);
   for (size_t i = 1; i <= 10; i++) {
