@@ -141,17 +141,6 @@ static int order(pm__child_t *child, pm__keeper_order_kind_t kind, int signum, b
   return errno == EAGAIN ? UV_EAGAIN : UV_ESRCH;
 }
 
-/* To one that is no child of the host's: its number may have been given anew, but
- * not in that session. */
-static void signal_member(const pm__child_t *child, int pid, int signum) {
-  pm__proc_stat_t stat;
-  long fd = pm__raw2(SYS_pidfd_open, pid, 0);
-  if (fd < 0) return;
-  if (pm__tree_stat(pid, &stat) == 0 && stat.session == child->keeper)
-    pm__raw4(SYS_pidfd_send_signal, fd, signum, 0, 0);
-  close((int)fd);
-}
-
 /* Without its keeper what stayed in its session can still be found. Returns how
  * many that were. */
 static int kill_session(const pm__child_t *child) {
@@ -162,14 +151,21 @@ static bool has_no_keeper(const pm__child_t *child) {
   return child->socket < 0 && child->keeper_ended;
 }
 
-static void kept_terminate(pm__child_t *child) {
-  if (has_no_keeper(child))
-    kill_session(child);
-  else
-    order(child, PM__KEEPER_TERMINATE, 0, true);
+/* One that somebody has stopped (SIGSTOP cannot be blocked) must go on to end the tree. */
+static void wake_keepers(const pm__child_t *child) {
+  if (!child->keeper_ended) pm__raw4(SYS_pidfd_send_signal, child->pidfd, SIGCONT, 0, 0);
+  if (child->inner_keeper) pm__session_signal(child->keeper, child->inner_keeper, SIGCONT);
 }
 
-/* One that somebody has stopped (SIGSTOP cannot be blocked) must go on to do it. */
+static void kept_terminate(pm__child_t *child) {
+  if (has_no_keeper(child)) {
+    kill_session(child);
+    return;
+  }
+  order(child, PM__KEEPER_TERMINATE, 0, true);
+  wake_keepers(child);
+}
+
 static void kept_kill(pm__child_t *child) {
   if (has_no_keeper(child)) {
     kill_session(child);
@@ -178,8 +174,7 @@ static void kept_kill(pm__child_t *child) {
   int r = order(child, PM__KEEPER_KILL, 0, true);
   /* Both ends of it are yet to be heard of, which may be too late. */
   if (r == UV_ESRCH && child->keeper_ended && child->lost) kill_session(child);
-  if (!child->keeper_ended) pm__raw4(SYS_pidfd_send_signal, child->pidfd, SIGCONT, 0, 0);
-  if (child->inner_keeper) signal_member(child, child->inner_keeper, SIGCONT);
+  wake_keepers(child);
 }
 
 /* Half of it is kept for the orders that end the tree: a keeper that is slow to read
@@ -202,8 +197,7 @@ static int kept_signal(pm__child_t *child, int signum, bool tree) {
 
 static bool kept_has_news(const pm__child_t *child) {
   struct pollfd fds[] = {{.fd = child->socket, .events = POLLIN},
-                         {.fd = child->keeper_ended ? -1 : child->pidfd, .events = POLLIN}};
-  if (child->reaped || child->unwatched) return false;
+                         {.fd = child->watch.active ? child->pidfd : -1, .events = POLLIN}};
   return poll(fds, 2, 0) > 0;
 }
 
