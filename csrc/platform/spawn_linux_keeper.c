@@ -27,7 +27,7 @@ PM__RAW static void reap(pid_t pid) {
 }
 
 PM__RAW static long now_ms(void) {
-  struct timespec t;
+  struct timespec t = {0};
   pm__raw2(SYS_clock_gettime, CLOCK_MONOTONIC, PM__RAW_POINTER(&t));
   return (long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
