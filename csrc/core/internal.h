@@ -56,9 +56,10 @@ struct pm__run {
   bool watched; /* the child's watch is open */
   pm__output_t output[PM_STREAM_COUNT];
   pm__input_t input;
-  unsigned open;  /* handles that are not closed yet */
-  bool over;      /* its exit has been queued: later output is logged only */
-  bool loss_told; /* that its keeper was lost */
+  unsigned open;      /* handles that are not closed yet */
+  bool over;          /* its exit has been queued: later output is logged only */
+  bool loss_told;     /* that its keeper was lost */
+  bool ended_by_loss; /* that was known when its exit was queued: it may be the cause */
 
   pm__metrics_source_t metrics;
   pm__cpu_window_t cpu;
@@ -182,11 +183,12 @@ struct pm_manager {
 
   pm__run_t *runs;
   pm__events_t events;
-  uv_idle_t turn;     /* delivers what API calls queued */
-  uv_timer_t monitor; /* samples metrics; in pm_manager_close: gives up */
-  unsigned pending;   /* processes, runs and works not yet freed */
-  unsigned own;       /* its own handles that are not closed yet: turn, monitor, poller */
-  unsigned works;     /* removals of directories in the thread pool */
+  uv_idle_t turn;         /* delivers what API calls queued */
+  uv_timer_t monitor;     /* samples metrics; in pm_manager_close: looks for what is gone, and gives up */
+  uint64_t patient_until; /* of closing; the loop's time */
+  unsigned pending;       /* processes, runs and works not yet freed */
+  unsigned own;           /* its own handles that are not closed yet: turn, monitor, poller */
+  unsigned works;         /* removals of directories in the thread pool */
   unsigned listening;
   uint64_t random;
   bool refd, refuses, closing, active;

@@ -53,7 +53,7 @@ void pm__process_forget(pm__process_t *p);
  * the embedder, who has yet to hear how its process ended. */
 void pm__process_limit_ended(pm_manager_t *m);
 
-/* Reports that the keeper was killed, once a run. */
+/* Reports that the keeper was killed, if it was, once a run. */
 void pm__process_report_lost(pm__process_t *p);
 
 /* ---- stop.c ---------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -168,6 +169,18 @@ void refuse_need(pm__keeper_need_t need) {
   if (need == PM__KEEPER_NEEDS_SIGNALFD) refuse_call(SYS_signalfd4, -1, 0, ENOSYS);
   if (need == PM__KEEPER_NEEDS_PIDFD) refuse_call(SYS_pidfd_open, -1, 0, EPERM);
   if (need == PM__KEEPER_NEEDS_PROC) refuse_call(SYS_openat, 2, O_RDONLY | O_CLOEXEC, EACCES);
+}
+
+pm_keeper_t *open_keeper_copy(const char *dir, char *path, size_t size) {
+  uv_fs_t req;
+  pm_keeper_t *keeper;
+  pm_error_t error;
+  snprintf(path, size, "%s/keeper", dir);
+  assert_int_equal(uv_fs_copyfile(NULL, &req, PM_KEEPER, path, 0, NULL), 0);
+  uv_fs_req_cleanup(&req);
+  assert_int_equal(chmod(path, 0755), 0);
+  assert_int_equal(pm_keeper_open(path, &keeper, &error), 0);
+  return keeper;
 }
 
 /* ---- a keeper by hand ------------------------------------------------------------- */
