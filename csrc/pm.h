@@ -306,9 +306,10 @@ typedef void (*pm_closed_cb)(void *arg);
 void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg);
 
 /* For the host's own end, when the loop will not run again: SIGKILL to each
- * group and each tree with a private working directory, and removal of those;
- * what waits for a log file is written. All done when it returns. Other trees are left to their keepers, which end them
- * when the host has gone. Idempotent; sends nothing back. */
+ * group, each tree with a private working directory and each whose keeper was killed;
+ * removal of those directories; and what waits for a log file is written. All is done
+ * when it returns. Other trees are left to their keepers, which end them when the host
+ * has gone. Idempotent; sends nothing back. */
 void pm_manager_kill_all(pm_manager_t *m);
 
 /* Whether living processes keep the loop alive (they do at first). */

@@ -72,10 +72,11 @@ struct pm__run {
   bool watched; /* the child's watch is open */
   pm__output_t output[PM_STREAM_COUNT];
   pm__input_t input;
-  unsigned open;   /* handles that are not closed yet */
-  bool over;       /* its exit has been queued: later output is logged only */
-  bool loss_told;  /* that its keeper was lost */
-  uint64_t number; /* of its process's starts, 0 the first */
+  unsigned open;      /* handles that are not closed yet */
+  bool over;          /* its exit has been queued: later output is logged only */
+  bool loss_told;     /* that its keeper was lost */
+  bool ended_by_loss; /* that was known when its exit was queued: it may be the cause */
+  uint64_t number;    /* of its process's starts, 0 the first */
 
   pm__metrics_source_t metrics;
   pm__cpu_window_t cpu;
@@ -206,12 +207,13 @@ struct pm_manager {
   uv_timer_t tick;
   pm__input_t *flushes; /* that have something to write when the present work is done */
   pm__log_file_t *log_files;
-  uv_timer_t retry;   /* of those that could not be written */
-  uv_idle_t turn;     /* delivers what API calls queued */
-  uv_timer_t monitor; /* samples metrics; in pm_manager_close: gives up */
-  unsigned pending;   /* processes, runs and works not yet freed */
-  unsigned own;       /* its own handles that are not closed yet: turn, monitor, tick, retry, poller */
-  unsigned works;     /* removals of directories and writes of log files in the thread pool */
+  uv_timer_t retry;       /* of those that could not be written */
+  uv_idle_t turn;         /* delivers what API calls queued */
+  uv_timer_t monitor;     /* samples metrics; in pm_manager_close: looks for what is gone, and gives up */
+  uint64_t patient_until; /* of closing; the loop's time */
+  unsigned pending;       /* processes, runs and works not yet freed */
+  unsigned own;           /* its own handles that are not closed yet: turn, monitor, tick, retry, poller */
+  unsigned works;         /* removals of directories and writes of log files in the thread pool */
   unsigned listening;
   uint64_t random;
   bool refd, refuses, closing, active;

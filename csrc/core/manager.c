@@ -10,9 +10,9 @@
 #include "process.h"
 #include "run.h"
 
-/* How long closing waits for commands that do not die of SIGKILL, and how long the
- * host's own end waits for each of those that it must see gone, in ms. */
-enum { CLOSE_PATIENCE = 2000, KILL_PATIENCE = 500 };
+/* How long closing waits for commands that do not die of SIGKILL, and between looks; and
+ * how long the host's own end waits for each of those that it must see gone, in ms. */
+enum { CLOSE_PATIENCE = 2000, CLOSE_LOOK = 20, KILL_PATIENCE = 500 };
 
 int pm_check_libuv(void) {
   static const struct {
@@ -140,15 +140,18 @@ static bool is_ours_to_end(const pm__run_t *run) {
   return run->watched && run->child.containment != PM_CONTAINMENT_NONE;
 }
 
-/* A keeper ends its tree when this process has gone; but a private directory must
- * have nobody in it when it is removed. */
+/* A keeper ends its tree when this process has gone; but a private directory must have
+ * nobody in it when it is removed. */
+static bool is_to_end_now(pm__run_t *run) {
+  return is_ours_to_end(run) && (pm__child_needs_host(&run->child) || run->process->private_dir);
+}
+
 void pm_manager_kill_all(pm_manager_t *m) {
   m->refuses = true;
   for (pm__run_t *run = m->runs; run; run = run->next)
-    if (is_ours_to_end(run) && (!run->child.keeper || run->process->private_dir)) pm__child_kill(&run->child);
+    if (is_to_end_now(run)) pm__child_kill(&run->child);
   for (pm__run_t *run = m->runs; run; run = run->next)
-    if (is_ours_to_end(run) && run->child.keeper && run->process->private_dir)
-      pm__child_await_gone(&run->child, KILL_PATIENCE);
+    if (run->child.keeper && is_to_end_now(run)) pm__child_await_gone(&run->child, KILL_PATIENCE);
   for (pm__process_t *p = m->first; p; p = p->next)
     pm__private_dir_remove_now(p);
   pm__log_files_write_now(m);
@@ -190,15 +193,15 @@ void pm__manager_release(pm_manager_t *m) {
   if (--m->pending == 0 && m->closing) close_own(m);
 }
 
-static bool is_left_alone(const pm__run_t *run) {
+static bool is_left_alone(pm__run_t *run) {
   return !is_ours_to_end(run);
 }
 
-static bool is_any(const pm__run_t *run) {
+static bool is_any(pm__run_t *run) {
   return run->watched;
 }
 
-static void give_up_runs(pm_manager_t *m, bool (*which)(const pm__run_t *run)) {
+static void give_up_runs(pm_manager_t *m, bool (*which)(pm__run_t *run)) {
   pm__run_t *next;
   for (pm__run_t *run = m->runs; run; run = next) {
     next = run->next;
@@ -206,8 +209,14 @@ static void give_up_runs(pm_manager_t *m, bool (*which)(const pm__run_t *run)) {
   }
 }
 
-static void on_patience(uv_timer_t *timer) {
-  give_up_runs(timer->data, is_any);
+/* Nobody calls when what a killed keeper has left is gone. */
+static bool is_gone_after_a_loss(pm__run_t *run) {
+  return run->watched && run->child.ended && run->child.lost && pm__child_gone(&run->child);
+}
+
+static void on_closing(uv_timer_t *timer) {
+  pm_manager_t *m = timer->data;
+  give_up_runs(m, uv_now(m->loop) < m->patient_until ? is_gone_after_a_loss : is_any);
 }
 
 /* Everything is forgotten before anybody is answered: who is answered may call
@@ -253,6 +262,7 @@ void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg) {
   give_up_runs(m, is_left_alone);
   uv_update_time(m->loop);
   uv_ref((uv_handle_t *)&m->monitor);
-  uv_timer_start(&m->monitor, on_patience, CLOSE_PATIENCE, 0);
+  m->patient_until = uv_now(m->loop) + CLOSE_PATIENCE;
+  uv_timer_start(&m->monitor, on_closing, CLOSE_LOOK, CLOSE_LOOK);
   pm__manager_release(m);
 }

@@ -243,10 +243,12 @@ static void end_stopping(pm__process_t *p) {
 }
 
 /* The usual case: nothing was left behind, or nobody minds, and it is decided at
- * once. */
+ * once. A keeper that leaves the rest alone is gone by now; one that is there was
+ * asked by somebody else to end the tree, and is waited for. */
 static void sweep(pm__process_t *p) {
+  pm__child_t *child = &p->run->child;
   set_state(p, PM__SWEEPING);
-  if (pm__child_gone(&p->run->child) || pm__run_leaves_rest(p->run)) {
+  if (pm__child_gone(child) || (pm__run_leaves_rest(p->run) && !child->keeper)) {
     pm__process_handle(p, PM__GONE);
     return;
   }
@@ -255,7 +257,8 @@ static void sweep(pm__process_t *p) {
 
 static void decide(pm__process_t *p) {
   /* Whatever the command made of the loss of its keeper: that was no end of its own. */
-  int code = p->run->loss_told ? -1 : p->last_exit.code;
+  int code = p->run->ended_by_loss ? -1 : p->last_exit.code;
+  pm__process_report_lost(p);
   const pm__end_t end = {.started = true, .code = code, .uptime = pm__run_uptime(p->run) * 1000};
   pm__run_release(p);
   after_end(p, &end);
@@ -311,11 +314,14 @@ static void lose_keeper(pm__process_t *p) {
 }
 
 void pm__process_report_lost(pm__process_t *p) {
+  const pm__child_t *child = &p->run->child;
   pm_error_t error;
-  if (p->run->loss_told) return;
+  if (!child->lost || p->run->loss_told) return;
   p->run->loss_told = true;
-  pm__error_set(&error, UV_ECANCELED, "ERR_KEEPER_LOST", "Error",
-                "The keeper (pid %d) of the command was killed, and with it what it kept", p->run->child.keeper);
+  pm__error_set(&error, UV_ECANCELED, "ERR_KEEPER_LOST", "Error", "The keeper (pid %d) of the command was killed; %s",
+                child->keeper,
+                child->inner_keeper ? "with it, what it kept is ended"
+                                    : "what is left in its session is ended, what had left that is out of reach");
   pm__fault_t *fault = pm__fault_new(&error);
   pm__events_add_fault(p, fault);
   pm__fault_unref(fault);
@@ -323,6 +329,7 @@ void pm__process_report_lost(pm__process_t *p) {
 
 static void finish_stop(pm__process_t *p) {
   bool again = p->restart_pending && !p->manager->refuses;
+  pm__process_report_lost(p);
   if (!p->ladder.reported) pm__ladder_report(p, true, true);
   pm__run_release(p);
   pm__events_answer(p, &p->stop_waiters, true);

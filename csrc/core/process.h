@@ -57,7 +57,7 @@ void pm__process_limit_ended(pm_manager_t *m);
 /* Whoever watches the log of p hears of it. */
 void pm__process_tell_log_watcher(pm__process_t *p);
 
-/* Reports that the keeper was killed, once a run. */
+/* Reports that the keeper was killed, if it was, once a run. */
 void pm__process_report_lost(pm__process_t *p);
 
 /* ---- stop.c ---------------------------------------------------------------- */

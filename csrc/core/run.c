@@ -53,7 +53,8 @@ static void take_away(pm__run_t *run) {
 
 static void queue_exit(pm__run_t *run) {
   pm__process_t *p = run->process;
-  if (run->child.lost) pm__process_report_lost(p);
+  run->ended_by_loss = run->child.lost;
+  pm__process_report_lost(p);
   pm__queued_t *entry = pm__events_add(p->manager, p, PM_EVENT_EXIT);
   pm_event_t *event = &entry->event;
   entry->usage = run->child.usage;
@@ -105,7 +106,14 @@ static void on_child_exit(pm__child_t *child) {
   pm__events_deliver(m);
 }
 
-/* Its keeper has ended. In closing, one that was killed is not waited for. */
+static pm__input_kind_t settled_input(pm__child_t *child) {
+  if (pm__child_gone(child)) return PM__GONE;
+  /* Else a debugger holds the keeper: the ladder is to look for its end. */
+  return child->lost ? PM__UNKEPT : PM__DEADLINE;
+}
+
+/* Its keeper has ended, as far as can be heard. In closing, one that was killed is not
+ * waited for. */
 static void on_child_settled(pm__child_t *child) {
   pm__run_t *run = child->data;
   pm__process_t *p = run->process;
@@ -117,7 +125,7 @@ static void on_child_settled(pm__child_t *child) {
   }
   pm__events_deliver(m);
   if (m->closing || child->on_close) return;
-  pm__process_handle(p, pm__child_gone(child) ? PM__GONE : PM__UNKEPT);
+  pm__process_handle(p, settled_input(child));
   pm__events_deliver(m);
 }
 

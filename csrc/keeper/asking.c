@@ -18,6 +18,7 @@ enum { MOST_PROCESSES = 4096, MOST_TOLD = 8192 };
 /* How often it is tried to tell whether one that gets a signal is of the tree. */
 enum { MOST_TRIES = 3 };
 
+/* Of the one keeper that this program is: on a stack all of it would be written to. */
 static int found[MOST_PROCESSES];
 
 /* An open hash: neighbours in pid are neighbours here, so that a small tree
@@ -84,10 +85,18 @@ int pm__keeper_ask(const pm__keeper_t *k, bool all) {
   return asked;
 }
 
+/* A list of children that changes while it is read may name one twice (proc(5)). */
+static bool is_repeated(int at) {
+  for (int i = 0; i < at; i++)
+    if (found[i] == found[at]) return true;
+  return false;
+}
+
 void pm__keeper_signal_all(const pm__keeper_t *k, int signum) {
   int count = pm__tree_list(k->self, found, MOST_PROCESSES);
   for (int i = 0; i < count; i++) {
     pm__proc_stat_t stat;
+    if (is_repeated(i)) continue;
     for (int tries = 0; tries < MOST_TRIES; tries++)
       if (pm__tree_stat(found[i], &stat) != 0 || send(k, &stat, signum, false)) break;
   }

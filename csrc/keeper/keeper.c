@@ -116,7 +116,8 @@ static bool reap(pm__keeper_t *k) {
 
 /* A host that does not read any more is gone, or will be noticed to be. */
 static void tell_host(pm__keeper_t *k, bool left) {
-  if (k->told_host || !k->command_ended) return;
+  bool is_news = !k->told_host || (k->report.left && !left);
+  if (!k->command_ended || !is_news) return;
   k->told_host = true;
   k->report.left = left;
   if (k->socket_fd >= 0) pm__raw3(SYS_write, k->socket_fd, PM__RAW_POINTER(&k->report), sizeof(k->report));

@@ -57,10 +57,11 @@ typedef struct pm__keeper_order {
   uint32_t tree; /* of PM__KEEPER_SIGNAL: to all, not to the command alone */
 } pm__keeper_order_t;
 
-/* Keeper to host, once: the command has ended. */
+/* Keeper to host: the command has ended. If something is left, once more when that has
+ * ended, too: an end without that is a loss. */
 typedef struct pm__keeper_report {
   int32_t status;        /* as of waitpid(2) */
-  uint32_t left;         /* whether anything is left to be ended; if not, the keeper ends now */
+  uint32_t left;         /* whether anything is left to be ended; if not, the keeper ends now, with its work done */
   uint64_t user, system; /* microseconds */
   uint64_t max_rss;      /* KiB */
 } pm__keeper_report_t;

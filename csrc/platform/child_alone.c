@@ -26,6 +26,10 @@ static bool alone_has_to_be_asked(const pm__child_t *child) {
   return true;
 }
 
+static bool alone_needs_host(pm__child_t *child) {
+  return !child->reaped_at;
+}
+
 static int alone_survivors(pm__child_t *child, int *pids, int max) {
   if (child->reaped) return 0;
   if (max > 0) pids[0] = child->pid;
@@ -44,6 +48,7 @@ const pm__child_kind_t pm__child_alone = {
     .signal = alone_signal,
     .gone = alone_gone,
     .has_to_be_asked = alone_has_to_be_asked,
+    .needs_host = alone_needs_host,
     .survivors = alone_survivors,
     .count = alone_count,
     .release = pm__child_own_release,

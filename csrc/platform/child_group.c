@@ -40,6 +40,11 @@ static bool group_has_to_be_asked(const pm__child_t *child) {
   return true;
 }
 
+static bool group_needs_host(pm__child_t *child) {
+  (void)child;
+  return true;
+}
+
 static int group_survivors(pm__child_t *child, int *pids, int max) {
   return pm__group_members(child->pid, pids, max);
 }
@@ -57,6 +62,7 @@ const pm__child_kind_t pm__child_of_group = {
     .signal = group_signal,
     .gone = group_gone,
     .has_to_be_asked = group_has_to_be_asked,
+    .needs_host = group_needs_host,
     .survivors = group_survivors,
     .count = group_count,
     .release = pm__child_own_release,

@@ -5,8 +5,10 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,8 +47,9 @@ static void announce_exit(pm__child_t *child) {
 /* Looks whether it has ended, and how: one that was killed has left its work
  * undone. It stays a zombie as yet, so that its pid, the number of the session, is
  * given to nobody else. ECHILD: somebody else has reaped it (a host that ignores
- * SIGCHLD). When nothing was left any more, the work was done however it ended; but
- * that may be so because the outer one was killed, on which the inner one ends all. */
+ * SIGCHLD). When it has told that nothing is left any more, the work was done however
+ * it ended; but that may be so because the outer one was killed, on which the inner
+ * one ends all. */
 static void look_at_keeper(pm__child_t *child) {
   siginfo_t info = {0};
   if (child->keeper_ended) return;
@@ -68,7 +71,9 @@ static void settle(pm__child_t *child) {
 /* Nothing will be heard of its end: it has to be asked for. */
 static void give_up_watching(pm__child_t *child) {
   child->unwatched = true;
-  if (child->socket < 0) announce_exit(child);
+  if (child->socket >= 0) return;
+  announce_exit(child);
+  if (!child->on_close) child->on_settled(child);
 }
 
 static void on_keeper_end(pm__watch_t *watch) {
@@ -136,17 +141,6 @@ static int order(pm__child_t *child, pm__keeper_order_kind_t kind, int signum, b
   return errno == EAGAIN ? UV_EAGAIN : UV_ESRCH;
 }
 
-/* To one that is no child of the host's: its number may have been given anew, but
- * not in that session. */
-static void signal_member(const pm__child_t *child, int pid, int signum) {
-  pm__proc_stat_t stat;
-  long fd = pm__raw2(SYS_pidfd_open, pid, 0);
-  if (fd < 0) return;
-  if (pm__tree_stat(pid, &stat) == 0 && stat.session == child->keeper)
-    pm__raw4(SYS_pidfd_send_signal, fd, signum, 0, 0);
-  close((int)fd);
-}
-
 /* Without its keeper what stayed in its session can still be found. Returns how
  * many that were. */
 static int kill_session(const pm__child_t *child) {
@@ -157,26 +151,45 @@ static bool has_no_keeper(const pm__child_t *child) {
   return child->socket < 0 && child->keeper_ended;
 }
 
-static void kept_terminate(pm__child_t *child) {
-  if (has_no_keeper(child))
-    kill_session(child);
-  else
-    order(child, PM__KEEPER_TERMINATE, 0, true);
+/* One that somebody has stopped (SIGSTOP cannot be blocked) must go on to end the tree. */
+static void wake_keepers(const pm__child_t *child) {
+  if (!child->keeper_ended) pm__raw4(SYS_pidfd_send_signal, child->pidfd, SIGCONT, 0, 0);
+  if (child->inner_keeper) pm__session_signal(child->keeper, child->inner_keeper, SIGCONT);
 }
 
-/* One that somebody has stopped (SIGSTOP cannot be blocked) must go on to do it. */
+static void kept_terminate(pm__child_t *child) {
+  if (has_no_keeper(child)) {
+    kill_session(child);
+    return;
+  }
+  order(child, PM__KEEPER_TERMINATE, 0, true);
+  wake_keepers(child);
+}
+
 static void kept_kill(pm__child_t *child) {
   if (has_no_keeper(child)) {
     kill_session(child);
     return;
   }
-  order(child, PM__KEEPER_KILL, 0, true);
-  if (!child->keeper_ended) pm__raw4(SYS_pidfd_send_signal, child->pidfd, SIGCONT, 0, 0);
-  if (child->inner_keeper) signal_member(child, child->inner_keeper, SIGCONT);
+  int r = order(child, PM__KEEPER_KILL, 0, true);
+  /* Both ends of it are yet to be heard of, which may be too late. */
+  if (r == UV_ESRCH && child->keeper_ended && child->lost) kill_session(child);
+  wake_keepers(child);
+}
+
+/* Half of it is kept for the orders that end the tree: a keeper that is slow to read
+ * would lose them to signals. */
+static bool has_room_for_signals(const pm__child_t *child) {
+  int queued;
+  int size;
+  socklen_t len = sizeof(size);
+  if (ioctl(child->socket, SIOCOUTQ, &queued) != 0) return true;
+  return getsockopt(child->socket, SOL_SOCKET, SO_SNDBUF, &size, &len) != 0 || queued < size / 2;
 }
 
 static int kept_signal(pm__child_t *child, int signum, bool tree) {
   if (child->ended && !tree) return UV_ESRCH;
+  if (child->socket >= 0 && !has_room_for_signals(child)) return UV_EAGAIN;
   return order(child, PM__KEEPER_SIGNAL, signum, tree);
 }
 
@@ -184,8 +197,7 @@ static int kept_signal(pm__child_t *child, int signum, bool tree) {
 
 static bool kept_has_news(const pm__child_t *child) {
   struct pollfd fds[] = {{.fd = child->socket, .events = POLLIN},
-                         {.fd = child->keeper_ended ? -1 : child->pidfd, .events = POLLIN}};
-  if (child->reaped || child->unwatched) return false;
+                         {.fd = child->watch.active ? child->pidfd : -1, .events = POLLIN}};
   return poll(fds, 2, 0) > 0;
 }
 
@@ -216,6 +228,11 @@ static bool kept_gone(pm__child_t *child) {
 
 static bool kept_has_to_be_asked(const pm__child_t *child) {
   return child->lost || child->unwatched;
+}
+
+static bool kept_needs_host(pm__child_t *child) {
+  look_at_keeper(child);
+  return child->lost && child->keeper_ended && !child->reaped;
 }
 
 static int kept_survivors(pm__child_t *child, int *pids, int max) {
@@ -250,6 +267,7 @@ const pm__child_kind_t pm__child_kept = {
     .signal = kept_signal,
     .gone = kept_gone,
     .has_to_be_asked = kept_has_to_be_asked,
+    .needs_host = kept_needs_host,
     .survivors = kept_survivors,
     .count = kept_count,
     .release = kept_release,

@@ -34,6 +34,10 @@ int pm__group_members(int pgid, int *pids, int max);
 /* The same of a session. pids may be NULL when max is 0. */
 int pm__session_members(int session, int *pids, int max);
 
+/* Sends a signal to a process of a session that the caller keeps from ending. Its number
+ * may have been given anew, but not in that session. */
+void pm__session_signal(int session, int pid, int signum);
+
 /* SIGKILL to all of a session whose leader is a zombie, or has just been one; group
  * is the process group in it that forks if any does. Returns how many there
  * were: repeated until 0, nothing is left. */

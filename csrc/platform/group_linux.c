@@ -4,9 +4,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <uv.h>
@@ -22,22 +20,6 @@ enum { MOST_KILLED = 4096 };
 /* Nanoseconds of waiting for each one of looking. */
 enum { COST_FACTOR = 20 };
 
-/* 0: *stat is of a living process. UV_ESRCH: it is none (any more). Else it
- * could not be looked at. */
-static int look_at(int proc, const char *pid, pm__proc_stat_t *stat) {
-  char path[64];
-  char text[1024];
-  snprintf(path, sizeof(path), "%.20s/stat", pid);
-  int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT ? UV_ESRCH : -errno;
-  ssize_t n = read(fd, text, sizeof(text));
-  int r = n < 0 ? -errno : 0;
-  close(fd);
-  if (r == 0) r = pm__proc_stat_parse(text, (size_t)n, stat);
-  if (r == 0 && !pm__proc_stat_lives(stat)) r = UV_ESRCH;
-  return r;
-}
-
 /* Calls each for every living process. Whether all could be looked at. */
 static bool look_at_all(void (*each)(void *arg, const pm__proc_stat_t *stat), void *arg) {
   bool complete = true;
@@ -47,7 +29,7 @@ static bool look_at_all(void (*each)(void *arg, const pm__proc_stat_t *stat), vo
   while ((entry = readdir(dir))) {
     pm__proc_stat_t stat = {0};
     if (!isdigit((unsigned char)entry->d_name[0])) continue;
-    int r = look_at(dirfd(dir), entry->d_name, &stat);
+    int r = pm__tree_stat(atoi(entry->d_name), &stat);
     if (r == 0)
       each(arg, &stat);
     else if (r != UV_ESRCH)
@@ -110,10 +92,13 @@ typedef struct members {
   int wanted;
   int *pids;
   int max, count;
+  int group;    /* of that session, or 0 */
+  bool foreign; /* its number is another session's by now */
 } members_t;
 
 static void add_member(void *arg, const pm__proc_stat_t *stat) {
   members_t *members = arg;
+  if (stat->pgrp == members->group && stat->session != members->wanted) members->foreign = true;
   if ((members->of_session ? stat->session : stat->pgrp) != members->wanted) return;
   if (members->count < members->max) members->pids[members->count] = stat->pid;
   members->count++;
@@ -131,12 +116,11 @@ int pm__session_members(int session, int *pids, int max) {
   return members.count;
 }
 
-/* Its number may have been given anew, but not in that session. */
-static void kill_member(int session, int pid) {
+void pm__session_signal(int session, int pid, int signum) {
   pm__proc_stat_t stat;
   long fd = pm__raw2(SYS_pidfd_open, pid, 0);
   if (fd < 0) return;
-  if (pm__tree_stat(pid, &stat) == 0 && stat.session == session) pm__raw4(SYS_pidfd_send_signal, fd, SIGKILL, 0, 0);
+  if (pm__tree_stat(pid, &stat) == 0 && stat.session == session) pm__raw4(SYS_pidfd_send_signal, fd, signum, 0, 0);
   close((int)fd);
 }
 
@@ -152,10 +136,12 @@ static void kill_group(int session, int group) {
  * than it gets on; the second does not. */
 int pm__session_kill(int session, int group) {
   int pids[MOST_KILLED];
-  int count = pm__session_members(session, pids, MOST_KILLED);
-  kill_group(session, group);
+  members_t members = {.of_session = true, .wanted = session, .pids = pids, .max = MOST_KILLED, .group = group};
+  look_at_all(add_member, &members);
+  int count = members.count;
+  if (!members.foreign) kill_group(session, group);
   if (count == 0) count = pm__session_members(session, pids, MOST_KILLED);
   for (int i = 0; i < count && i < MOST_KILLED; i++)
-    kill_member(session, pids[i]);
+    pm__session_signal(session, pids[i], SIGKILL);
   return count;
 }

@@ -89,6 +89,10 @@ bool pm__child_has_to_be_asked(const pm__child_t *child) {
   return child->kind->has_to_be_asked(child);
 }
 
+bool pm__child_needs_host(pm__child_t *child) {
+  return child->kind->needs_host(child);
+}
+
 int pm__child_survivors(pm__child_t *child, int *pids, int max) {
   return child->kind->survivors(child, pids, max);
 }
@@ -98,11 +102,23 @@ int pm__child_count(pm__child_t *child) {
 }
 
 /* A pidfd becomes readable when its process has ended. */
+bool pm__await_end(int pidfd, int ms) {
+  struct pollfd fd = {.fd = pidfd, .events = POLLIN};
+  uint64_t begin = uv_hrtime();
+  int r;
+  do {
+    uint64_t passed = (uv_hrtime() - begin) / 1000000;
+    r = poll(&fd, 1, passed < (uint64_t)ms ? ms - (int)passed : 0);
+  } while (r < 0 && errno == EINTR);
+  return r > 0;
+}
+
 void pm__child_await_gone(pm__child_t *child, int ms) {
-  struct pollfd fd = {.fd = child->pidfd, .events = POLLIN};
+  uint64_t end = uv_hrtime() + (uint64_t)ms * 1000000;
   if (child->pidfd < 0) return;
-  while (poll(&fd, 1, ms) < 0 && errno == EINTR) {
-  }
+  pm__await_end(child->pidfd, ms);
+  while (child->lost && !pm__child_gone(child) && uv_hrtime() < end)
+    uv_sleep(1);
 }
 
 void pm__child_ref(pm__child_t *child) {

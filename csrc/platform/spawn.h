@@ -94,7 +94,7 @@ struct pm__child {
   int socket;          /* to the innermost; -1 once it has ended */
   pm__watch_t control; /* of the socket */
   bool reported;       /* the keeper has told how the command ended */
-  bool left;           /* and that something is left */
+  bool left;           /* and that something is left, which it has not told to have ended since */
   bool keeper_ended;   /* it is a zombie, or has been reaped */
   bool unwatched;      /* memory was too short to watch it */
 };
@@ -135,8 +135,10 @@ pm_containment_t pm__spawner_containment(const pm__spawner_t *s, pm_containment_
 /* Starts a command and watches it; child->on_exit, on_settled and data are given.
  * 0: child is filled; on_exit is called from the loop once the command has ended;
  * on_settled, if it has a keeper and is not closed by then, when that has ended
- * too: then it is gone, or lost. On failure: negative, *why says at which step, and
- * nothing is left: no process, no descriptor, no open handle. */
+ * too: then it is gone, or lost; or when its end will not be heard of and has to be
+ * asked for. On failure: negative, *why says at which step, and
+ * nothing is left: no process, no descriptor, no open handle; but what had been
+ * executed by then and may not be killed (setuid) is left after a second. */
 int pm__spawn(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
 
 /* Whether the loop has something to hear of it, on_exit or on_settled, that has not
@@ -168,11 +170,15 @@ bool pm__child_gone(pm__child_t *child);
 /* Whether nobody calls when it is gone, so that one has to ask. */
 bool pm__child_has_to_be_asked(const pm__child_t *child);
 
+/* Whether nobody but the host would end it if the host went now: there is no keeper, or
+ * that was killed, whether it was heard of or not. */
+bool pm__child_needs_host(pm__child_t *child);
+
 /* What lives of it: fills at most max pids, returns how many there are. Looks
  * through /proc where there is one, so not for hot paths. */
 int pm__child_survivors(pm__child_t *child, int *pids, int max);
 
-/* How many live; cheap, and for a group at least. */
+/* How many live. A group counts as one: to look at all of its members costs more. */
 int pm__child_count(pm__child_t *child);
 
 /* For a host that will not run its loop again: waits at most ms until the whole of

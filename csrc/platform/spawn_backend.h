@@ -21,6 +21,7 @@ typedef struct pm__child_kind {
   int (*signal)(pm__child_t *child, int signum, bool tree);
   bool (*gone)(pm__child_t *child);
   bool (*has_to_be_asked)(const pm__child_t *child);
+  bool (*needs_host)(pm__child_t *child);
   int (*survivors)(pm__child_t *child, int *pids, int max);
   int (*count)(pm__child_t *child);
   void (*release)(pm__child_t *child); /* nobody asks any more: takes away what zombie there is */
@@ -29,6 +30,9 @@ typedef struct pm__child_kind {
 extern const pm__child_kind_t pm__child_of_group;
 extern const pm__child_kind_t pm__child_alone;
 extern const pm__child_kind_t pm__child_kept; /* where backends can keep */
+
+/* Waits at most ms for the end of a process. Whether it has come. */
+bool pm__await_end(int pidfd, int ms);
 
 /* For children that are the host's own: watches the pidfd, if there is one. */
 int pm__child_watch_end(pm__child_t *child);

@@ -3,11 +3,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -149,49 +150,59 @@ static void close_child_ends(const pm__spawner_t *s, ends_t *e) {
 
 /* ---- the clone -------------------------------------------------------------------- */
 
-/* A child that failed has exited by the time clone returns (CLONE_VFORK). */
+/* A child that failed has exited by the time clone returns (CLONE_VFORK); but a debugger
+ * may keep its zombie to itself. */
 static void discard(int pid, int *pidfd) {
-  while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR) {
+  pm__await_end(*pidfd, PM__END_PATIENCE);
+  while (waitpid(pid, NULL, __WALL | WNOHANG) < 0 && errno == EINTR) {
   }
   close_fd(pidfd);
 }
 
-/* Sends signum (0: none) to one that was cloned in there, and waits for its end. Its
- * parent has gone, so its number may be somebody else's by now; but not a number in
- * its session. */
-static void await_stray(const pm__launch_t *l, pid_t pid, int signum) {
+/* Sends signum to one that was cloned in there, and waits for its end. Its parent has
+ * gone, so its number may be somebody else's by now; but not a number in its session.
+ * One that may not be signalled has executed a setuid program: it has left our
+ * memory, and may never end. False: it was signalled, and lives. */
+static bool await_stray(const pm__launch_t *l, pid_t pid, int signum) {
   pm__proc_stat_t stat;
-  if (pid == 0) return;
-  struct pollfd fd = {.fd = (int)pm__raw2(SYS_pidfd_open, pid, 0), .events = POLLIN};
-  if (fd.fd < 0) return;
-  if (pm__tree_stat(pid, &stat) == 0 && stat.session == l->keeper[0]) {
-    pm__raw4(SYS_pidfd_send_signal, fd.fd, signum, 0, 0);
-    while (poll(&fd, 1, -1) < 0 && errno == EINTR) {
-    }
-  }
-  close(fd.fd);
+  bool ended = true;
+  if (pid == 0) return true;
+  int fd = (int)pm__raw2(SYS_pidfd_open, pid, 0);
+  if (fd < 0) return true;
+  if (pm__tree_stat(pid, &stat) == 0 && stat.session == l->keeper[0] &&
+      pm__raw4(SYS_pidfd_send_signal, fd, signum, 0, 0) == 0)
+    ended = pm__await_end(fd, PM__END_PATIENCE);
+  close(fd);
+  return ended;
 }
 
 /* It stays a zombie, so that its session's number is given to nobody else. */
-static bool was_killed(const pm__launch_t *l, int pid) {
+static bool was_killed(const pm__launch_t *l, int pid, int pidfd) {
   siginfo_t info = {0};
-  int r;
-  do {
-    r = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | __WALL);
-  } while (r < 0 && errno == EINTR);
+  pm__await_end(pidfd, PM__END_PATIENCE);
+  int r = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG | __WALL);
   /* A host that ignores SIGCHLD is not told; but who failed has said why. */
-  return r == 0 ? info.si_code != CLD_EXITED : l->error == 0;
+  return r == 0 && info.si_pid == pid ? info.si_code != CLD_EXITED : l->error == 0;
+}
+
+static bool has_read_its_order(int socket) {
+  int queued;
+  return ioctl(socket, SIOCOUTQ, &queued) == 0 && queued == 0;
 }
 
 /* Somebody killed the first child before it became the keeper. What it had cloned
  * may still run in our memory, for the few instructions until it dies of that: as
  * long it must be waited for. An inner keeper has lost its parent, too, but is not
  * killed: its command may have started others that only it can find. Its order waits
- * for it if it does not work yet. */
+ * for it if it does not work yet; if it does, and there is what it cannot kill, that is
+ * left to it. */
 static void end_strays(const pm__launch_t *l, int socket) {
   const pm__keeper_order_t order = {.kind = PM__KEEPER_KILL};
   if (l->keeper[1] > 0) send(socket, &order, sizeof(order), MSG_DONTWAIT | MSG_NOSIGNAL);
-  await_stray(l, l->keeper[1], SIGCONT);
+  if (!await_stray(l, l->keeper[1], SIGCONT)) {
+    if (has_read_its_order(socket)) return;
+    await_stray(l, l->keeper[1], SIGKILL);
+  }
   await_stray(l, l->command, SIGKILL);
   for (int i = 0; l->keeper[0] > 0 && i < MOST_SWEEPS && pm__session_kill(l->keeper[0], l->command) > 0; i++) {
   }
@@ -204,7 +215,7 @@ static int launch(pm__spawner_t *s, pm__launch_t *l, int socket, int *pid, int *
       pm__clone(l->keepers ? pm__launch_keeper : pm__launch_command, pm__stack_top(s->stack, 0), flags, l, pid, pidfd);
   if (r != 0) return pm__spawn_fail(why, r, "clone", NULL);
   if (l->error == 0 && (l->kept[0] || l->keepers == 0)) return 0;
-  bool killed = l->keepers > 0 && was_killed(l, *pid);
+  bool killed = l->keepers > 0 && was_killed(l, *pid, *pidfd);
   if (killed) end_strays(l, socket);
   discard(*pid, pidfd);
   if (killed) return pm__spawn_fail(why, UV_ESRCH, pm__step_name(PM__STEP_KEEPER), NULL);
@@ -244,7 +255,8 @@ static pm__launch_t describe(const pm__spawner_t *s, const pm__spawn_spec_t *spe
 }
 
 /* From here on the command runs: a failure has to end it again. A keeper's socket
- * is closed by the caller, which ends its tree, too; but here it is waited for. */
+ * is closed by the caller, which ends its tree, too; but here it is waited for, unless
+ * there is what it cannot kill. */
 static int watch_child(pm__child_t *child, pm__spawn_failure_t *why) {
   int r = child->keeper ? pm__child_watch_keeper(child) : pm__child_watch_end(child);
   if (r == 0) return 0;

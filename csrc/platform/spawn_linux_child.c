@@ -175,11 +175,13 @@ const char *pm__step_name(pm__step_t step) {
 #ifdef PM_TEST_FAULTS
 pm__fault_point_t pm__launch_fault_at;
 pid_t pm__launch_fault_pid;
+int pm__launch_fault_signum;
 int pm__launch_fault_skip;
 
 PM__RAW void pm__launch_fault(pm__fault_point_t at) {
   if (at != pm__launch_fault_at || pm__launch_fault_skip-- > 0) return;
   pm__launch_fault_at = PM__FAULT_NONE;
-  pm__raw2(SYS_kill, pm__launch_fault_pid ? pm__launch_fault_pid : pm__raw1(SYS_getpid, 0), SIGKILL);
+  pm__raw2(SYS_kill, pm__launch_fault_pid ? pm__launch_fault_pid : pm__raw1(SYS_getpid, 0),
+           pm__launch_fault_signum ? pm__launch_fault_signum : SIGKILL);
 }
 #endif

@@ -29,6 +29,10 @@ typedef enum {
 /* One inside the other. */
 enum { PM__MOST_KEEPERS = 2 };
 
+/* ms that a spawn which has failed waits for the end of what it had started: only what
+ * cannot be killed, or is held by a debugger, takes so long. */
+enum { PM__END_PATIENCE = 1000 };
+
 typedef struct pm__launch {
   /* Prepared by the host. */
   char *const *argv;
@@ -77,7 +81,7 @@ long pm__launch_fail(pm__launch_t *l, pm__step_t step, long error, const char *p
 const char *pm__step_name(pm__step_t step);
 
 #ifdef PM_TEST_FAULTS
-/* For tests: who gets SIGKILL at which point of a spawn, once. */
+/* For tests: who gets a signal at which point of a spawn, once. */
 typedef enum {
   PM__FAULT_NONE,
   PM__FAULT_CLONED,
@@ -86,8 +90,9 @@ typedef enum {
   PM__FAULT_IN_COMMAND
 } pm__fault_point_t;
 extern pm__fault_point_t pm__launch_fault_at;
-extern pid_t pm__launch_fault_pid; /* 0: the one that is there */
-extern int pm__launch_fault_skip;  /* how many pass it unharmed first: with two keepers some points come twice */
+extern pid_t pm__launch_fault_pid;  /* 0: the one that is there */
+extern int pm__launch_fault_signum; /* 0: SIGKILL */
+extern int pm__launch_fault_skip;   /* how many pass it unharmed first: with two keepers some points come twice */
 void pm__launch_fault(pm__fault_point_t at);
 #else
 #define pm__launch_fault(at) ((void)0)

@@ -11,31 +11,53 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "../keeper/protocol.h"
 #include "raw_syscall.h"
 #include "spawn_linux_child.h"
 #include "tree.h"
 
+/* ms between looks if nothing happens. */
+enum { LONGEST_WAIT = 16 };
+
 PM__RAW static void reap(pid_t pid) {
   while (pm__raw4(SYS_wait4, pid, 0, __WALL, 0) == -EINTR) {
   }
 }
 
-/* The keeper cannot be had although what it is to keep runs already: all of that
- * is ended, so that the host may say that nothing was started. Should /proc have
- * gone, at least the child that is known by its pid. */
-PM__RAW static void end_all(pid_t child) {
-  long listed;
-  long pid;
-  do {
-    listed = pm__tree_kill_children();
-    if (listed < 0) pm__raw2(SYS_kill, child, SIGKILL);
-    pid = pm__raw4(SYS_wait4, listed < 0 ? child : -1, 0, __WALL, 0);
-  } while (pid == -EINTR || (pid > 0 && listed >= 0));
+PM__RAW static long now_ms(void) {
+  struct timespec t = {0};
+  pm__raw2(SYS_clock_gettime, CLOCK_MONOTONIC, PM__RAW_POINTER(&t));
+  return (long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-PM__RAW static long write_arguments(pm__launch_t *l, int level, char **argv) {
+/* A blocked signal is not ignored, whatever its disposition. */
+PM__RAW static void await_a_death(void) {
+  const uint64_t set = UINT64_C(1) << (SIGCHLD - 1);
+  const struct timespec t = {.tv_nsec = LONGEST_WAIT * 1000000L};
+  pm__raw4(SYS_rt_sigtimedwait, PM__RAW_POINTER(&set), 0, PM__RAW_POINTER(&t), sizeof(set));
+}
+
+/* The keeper cannot be had although what it is to keep runs already: all of that
+ * is ended, so that the host may say that nothing was started. Should /proc have
+ * gone, at least the child that is known by its pid. The host stands still meanwhile,
+ * so what cannot be killed (a setuid program, which has left its memory) is left. */
+PM__RAW static void end_all(pid_t child) {
+  long end = now_ms() + PM__END_PATIENCE;
+  for (;;) {
+    long pid;
+    long listed = pm__tree_kill_children();
+    if (listed < 0) pm__raw2(SYS_kill, child, SIGKILL);
+    do {
+      pid = pm__raw4(SYS_wait4, listed < 0 ? child : -1, 0, __WALL | WNOHANG, 0);
+    } while (pid > 0);
+    if (pid < 0 || now_ms() >= end) return;
+    await_a_death();
+  }
+}
+
+PM__RAW static void write_arguments(pm__launch_t *l, int level, char **argv) {
   bool innermost = level == l->keepers - 1;
   /* A guard speaks to the inner keeper, and by a signal that means the end to that. */
   const unsigned long numbers[] = {
@@ -47,7 +69,6 @@ PM__RAW static long write_arguments(pm__launch_t *l, int level, char **argv) {
     *argv++ = l->text[level][i];
   }
   *argv = 0;
-  return 0;
 }
 
 /* Descriptor 0 is the socket, for an outer keeper nothing; the program's goes by

@@ -6,7 +6,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const { Lifeline } = require('../orphans/lifeline')
-const { makeManager, startReady, wrote, record, once, exitOf, portable } = require('../support/manager')
+const { makeManager, startReady, run, wrote, record, once, exitOf, portable } = require('../support/manager')
 const { fixture, look, isAlive, until } = require('../support/children')
 
 /* The portable backend starts commands without keepers, so there is none to lose. */
@@ -43,6 +43,22 @@ describeKept('a keeper', () => {
     await restarted
     expect(seen.map(([name]) => name)).toEqual(['error', 'exit'])
     expect(seen[0][1].error.code).toBe('ERR_KEEPER_LOST')
+  })
+
+  test('that is killed when only a daemon is left is reported before the stop is answered', async () => {
+    const manager = makeManager()
+    const { id, stdout } = await run(manager, { command: fixture('leave-daemon'), args: ['stubborn', '0'], stopTimeout: 60000 })
+    const daemon = Number(/grandchild (\d+)/.exec(stdout)[1])
+    const seen = record(manager, ['error', 'stop'])
+    const stopped = manager.stopProcess(id, 60000)
+    process.kill(keeperOf(daemon), 'SIGKILL')
+    try {
+      expect(await stopped).toBe(true)
+      expect(seen.map(([name]) => name)).toEqual(['error', 'stop'])
+      expect(seen[0][1].error.code).toBe('ERR_KEEPER_LOST')
+    } finally {
+      process.kill(daemon, 'SIGKILL')
+    }
   })
 
   test('that is killed leaves nobody of its session, however fast they fork', async () => {

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -170,6 +171,18 @@ void refuse_need(pm__keeper_need_t need) {
   if (need == PM__KEEPER_NEEDS_PROC) refuse_call(SYS_openat, 2, O_RDONLY | O_CLOEXEC, EACCES);
 }
 
+pm_keeper_t *open_keeper_copy(const char *dir, char *path, size_t size) {
+  uv_fs_t req;
+  pm_keeper_t *keeper;
+  pm_error_t error;
+  snprintf(path, size, "%s/keeper", dir);
+  assert_int_equal(uv_fs_copyfile(NULL, &req, PM_KEEPER, path, 0, NULL), 0);
+  uv_fs_req_cleanup(&req);
+  assert_int_equal(chmod(path, 0755), 0);
+  assert_int_equal(pm_keeper_open(path, &keeper, &error), 0);
+  return keeper;
+}
+
 /* ---- a keeper by hand ------------------------------------------------------------- */
 
 /* What the forked processes need; they call nothing that takes a lock. */
@@ -177,9 +190,10 @@ typedef struct start {
   char argument[5][24];
   char command[512];
   const char *const *argv;
-  int socket[2], out[2], told[2];
+  int socket[2], out[2], told[2], executed[2];
 } start_t;
 
+/* executed ends with its exec. */
 static void be_command(const start_t *s) {
   sigset_t none;
   sigemptyset(&none);
@@ -187,9 +201,18 @@ static void be_command(const start_t *s) {
   sigprocmask(SIG_SETMASK, &none, NULL);
   signal(SIGPIPE, SIG_DFL);
   dup2(s->out[1], STDOUT_FILENO);
-  close_range(3, ~0u, 0);
+  dup3(s->executed[1], 3, O_CLOEXEC);
+  close_range(4, ~0u, 0);
   execv(s->command, (char *const *)s->argv);
   _exit(127);
+}
+
+/* As in the engine, the command executes its program first: under valgrind a signal
+ * that comes before would be lost. */
+static void await_command(const start_t *s) {
+  char byte;
+  close(s->executed[1]);
+  if (read(s->executed[0], &byte, 1) != 0) _exit(125);
 }
 
 static void be_keeper(start_t *s) {
@@ -202,6 +225,7 @@ static void be_keeper(start_t *s) {
   sigprocmask(SIG_BLOCK, &all, NULL);
   pid_t pids[2] = {getpid(), fork()};
   if (pids[1] == 0) be_command(s);
+  await_command(s);
   if (write(s->told[1], pids, sizeof(pids)) != sizeof(pids)) _exit(126);
   snprintf(s->argument[1], sizeof(s->argument[1]), "%d", (int)pids[1]);
   for (int i = 0; i < 5; i++)
@@ -229,6 +253,7 @@ static void describe(start_t *s, const kept_spec_t *spec, const char *const *arg
   assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->socket), 0);
   assert_int_equal(pipe2(s->out, O_CLOEXEC), 0);
   assert_int_equal(pipe2(s->told, O_CLOEXEC), 0);
+  assert_int_equal(pipe2(s->executed, O_CLOEXEC), 0);
 }
 
 /* The parent's number is only known once that has been forked. */
@@ -255,6 +280,8 @@ void kept_start_argv(kept_t *k, const kept_spec_t *spec, const char *const *argv
   close(s.socket[1]);
   close(s.out[1]);
   close(s.told[1]);
+  close(s.executed[0]);
+  close(s.executed[1]);
   assert_int_equal(read(s.told[0], pids, sizeof(pids)), sizeof(pids));
   assert_int_equal(read(s.told[0], &byte, 1), 0);
   close(s.told[0]);

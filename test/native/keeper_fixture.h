@@ -65,6 +65,9 @@ void refuse_call(long nr, int argument, unsigned value, int err);
 /* What a keeper needs, taken away. */
 void refuse_need(pm__keeper_need_t need);
 
+/* Opens a copy of the keeper's program in dir; fills in its path. */
+pm_keeper_t *open_keeper_copy(const char *dir, char *path, size_t size);
+
 /* ---- a keeper by hand ------------------------------------------------------------- */
 
 typedef struct kept {

@@ -430,6 +430,20 @@ void remove_scratch(const char *path) {
   assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
+char scratch_dir[256];
+
+int make_scratch_dir(void **state) {
+  (void)state;
+  make_scratch(scratch_dir, sizeof(scratch_dir));
+  return 0;
+}
+
+int remove_scratch_dir(void **state) {
+  (void)state;
+  remove_scratch(scratch_dir);
+  return 0;
+}
+
 bool is_light(const char *what) {
   if (!getenv("PM_TEST_LIGHT")) return false;
   print_message("left out, as PM_TEST_LIGHT is set: %s\n", what);

@@ -200,6 +200,11 @@ void end_stray(int pid);
 void make_scratch(char *path, size_t size);
 void remove_scratch(const char *path);
 
+/* One for a group of tests: its set-up and tear-down. */
+extern char scratch_dir[256];
+int make_scratch_dir(void **state);
+int remove_scratch_dir(void **state);
+
 /* Whether the heaviest tests are to be left out (PM_TEST_LIGHT in the
  * environment, as under valgrind); says so. */
 bool is_light(const char *what);

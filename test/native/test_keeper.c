@@ -100,6 +100,11 @@ static void test_left(void **state) {
   assert_true(is_running(daemon));
   assert_true(is_running(k.keeper));
   kept_order(&k, PM__KEEPER_TERMINATE, 0, true);
+  /* And tells when that is done. */
+  pm__keeper_report_t last = kept_report(&k);
+  assert_int_equal(last.left, 0);
+  assert_int_equal(last.status, report.status);
+  assert_false(is_running(daemon));
   kept_finish(&k);
   assert_no_child();
 }

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/internal.h"
+#include "core/table.h"
 #include "keeper_fixture.h"
 #include "platform/spawn_linux_child.h"
 #include "platform/tree.h"
@@ -85,6 +87,32 @@ static void test_host_ends_without_containment(void **state) {
   wait_until_left(45);
   end_all_strays();
   assert_all_end(BOUND);
+}
+
+/* A keeper is killed, and the host goes before it has heard of it: what was left in the
+ * session ignores SIGTERM and would live on. */
+static void be_host_that_exits_without_a_keeper(void **state) {
+  (void)state;
+  host_t h;
+  open_host(&h, PM_CONTAINMENT_TREE);
+  host_spawn(&h, "a", "spawn-grandchild", "ignore-term");
+  host_spawn(&h, "b", "say-ready");
+  int grandchild = host_grandchild(&h, "a");
+  host_wait_output(&h, "b", "ready\n");
+  int keeper = pm__table_find(h.m, str("a"))->run->child.keeper;
+  assert_int_equal(kill(keeper, SIGKILL), 0);
+  wait_until_ended(keeper);
+  pm_manager_kill_all(h.m);
+  assert_false(is_running(grandchild));
+  /* The other's keeper sees to that. */
+  assert_true(is_running(host_status(&h, "b").pid));
+  _exit(0);
+}
+
+static void test_host_exits_without_a_keeper(void **state) {
+  (void)state;
+  in_host(0, "exits-without-a-keeper", 0);
+  assert_all_end(GRACE + BOUND);
 }
 
 /* ---- killed while it starts something ------------------------------------------------------ */
@@ -262,6 +290,7 @@ static int open_group(void **state) {
 
 int main(int argc, char **argv) {
   static const body_t bodies[] = {{"ends", be_host_that_ends},
+                                  {"exits-without-a-keeper", be_host_that_exits_without_a_keeper},
                                   {"killed-in-a-spawn", be_host_killed_in_a_spawn},
                                   {"copy", be_host_with_a_copy},
                                   {"threads", be_host_with_threads},
@@ -270,6 +299,7 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_host_ends),
       cmocka_unit_test(test_host_ends_without_containment),
+      cmocka_unit_test(test_host_exits_without_a_keeper),
       cmocka_unit_test(test_host_killed_in_a_spawn),
       cmocka_unit_test(test_host_with_a_copy),
       cmocka_unit_test(test_host_with_threads),

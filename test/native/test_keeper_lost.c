@@ -218,6 +218,96 @@ static void test_lost_while_sweeping(void **state) {
   }
 }
 
+/* The command has ended by itself and left a daemon. Without a second keeper that is out
+ * of reach; then at least the loss is told, before the stop is answered. An end with 0
+ * was its own. Arguments: containment, keeper, whether SIGCHLD is ignored, whether
+ * somebody asks for a stop. */
+static void be_lost_after_the_command(void **state) {
+  (void)state;
+  host_t h;
+  answer_t a;
+  pm_containment_t containment = (pm_containment_t)body_argument(0);
+  bool stops = body_argument(3) != 0;
+  if (body_argument(2)) signal(SIGCHLD, SIG_IGN);
+  host_init(&h);
+  h.options.value[PM_OPT_CONTAINMENT] = containment;
+  h.options.value[PM_OPT_AUTO_RESTART] = 1;
+  h.options.value[PM_OPT_STOP_TIMEOUT] = 60000;
+  host_open(&h);
+  host_spawn(&h, "a", "leave-daemon", "stubborn", "0");
+  assert_int_equal(host_wait(&h, "a", PM_EVENT_EXIT, 1)->code, 0);
+  int daemon = host_grandchild(&h, "a");
+  if (stops) host_stop(&h, "a", 60000, &a);
+  assert_state(&h, "a", "stopped", "stopping");
+  signal_keeper(&h, "a", (which_t)body_argument(1), SIGKILL);
+  host_wait_idle(&h);
+  assert_state(&h, "a", "stopped", "exited");
+  assert_int_equal(host_count(&h, "a", PM_EVENT_SPAWN), 1);
+  assert_int_equal(is_running(daemon), containment == PM_CONTAINMENT_TREE);
+  /* If the inner one was killed, the outer one has done all there was to do; but who
+   * ignores SIGCHLD does not know. */
+  if (body_argument(1) == OUTER) assert_lost_once(&h, "a");
+  if (stops) {
+    assert_true(host_answer(&h, &a));
+    const seen_t *stop = host_find(&h, "a", PM_EVENT_STOP, 1);
+    if (body_argument(1) == OUTER)
+      assert_true(host_place(&h, host_find(&h, "a", PM_EVENT_ERROR, 1)) < host_place(&h, stop));
+  }
+  host_close(&h);
+}
+
+static void test_lost_after_the_command(void **state) {
+  (void)state;
+  for (int ignored = 0; ignored < 2; ignored++) {
+    for (int stops = 0; stops < 2; stops++) {
+      in_host(0, "after", PM_CONTAINMENT_TREE, OUTER, ignored, stops);
+      wait_until_left(1);
+      end_all_strays();
+      in_host(0, "after", PM_CONTAINMENT_NESTED, OUTER, ignored, stops);
+      assert_all_end(BOUND);
+      in_host(0, "after", PM_CONTAINMENT_NESTED, INNER, ignored, stops);
+      assert_all_end(BOUND);
+    }
+  }
+}
+
+static void wait_for_state(int pid, char wanted) {
+  pm__proc_stat_t stat = {0};
+  while (pm__tree_stat(pid, &stat) == 0 && stat.state != wanted)
+    usleep(1000);
+}
+
+/* Between the end of the command and its report. Arguments: containment, keeper. */
+static void be_lost_before_the_report(void **state) {
+  (void)state;
+  host_t h;
+  pm_containment_t containment = (pm_containment_t)body_argument(0);
+  which_t which = (which_t)body_argument(1);
+  open_host(&h, containment);
+  host_spawn(&h, "a", "leave-daemon", "stubborn");
+  int daemon = host_grandchild(&h, "a");
+  int pid = host_status(&h, "a").pid;
+  signal_keeper(&h, "a", which, SIGSTOP);
+  wait_for_state(keeper_of(&h, "a", which), 'T');
+  assert_int_equal(kill(pid, SIGKILL), 0);
+  wait_until_ended(pid);
+  signal_keeper(&h, "a", which, SIGKILL);
+  assert_unknown_exit(host_wait(&h, "a", PM_EVENT_EXIT, 1));
+  host_wait_idle(&h);
+  assert_lost_once(&h, "a");
+  assert_int_equal(is_running(daemon), containment == PM_CONTAINMENT_TREE);
+  host_close(&h);
+}
+
+static void test_lost_before_the_report(void **state) {
+  (void)state;
+  in_host(0, "before-report", PM_CONTAINMENT_TREE, OUTER);
+  wait_until_left(1);
+  end_all_strays();
+  in_host(0, "before-report", PM_CONTAINMENT_NESTED, INNER);
+  assert_all_end(BOUND);
+}
+
 /* Nobody waits for what is left alone; the keeper's zombie must not stay. */
 static void be_lost_with_rest_left(void **state) {
   (void)state;
@@ -268,6 +358,32 @@ static void test_lost_while_closing(void **state) {
   }
 }
 
+/* The manager is closed when it has heard of the loss, and the command takes a while to
+ * die. That is waited for, not for the time at which it would be given up. */
+static void be_closed_after_a_loss(void **state) {
+  (void)state;
+  enum { TIMES = 4, GIVEN_UP = 2000 };
+  long took = 0;
+  for (int i = 0; i < TIMES; i++) {
+    host_t h;
+    open_host(&h, PM_CONTAINMENT_TREE);
+    host_spawn(&h, "a", "touch-memory", "400");
+    host_wait_output(&h, "a", "ready\n");
+    signal_keeper(&h, "a", OUTER, SIGKILL);
+    host_wait(&h, "a", PM_EVENT_EXIT, 1);
+    long begin = clock_ms();
+    host_close(&h);
+    took += clock_ms() - begin;
+  }
+  assert_true(took < TIMES * (GIVEN_UP - 500));
+}
+
+static void test_closed_after_a_loss(void **state) {
+  (void)state;
+  in_host(0, "closed-after", 0);
+  assert_all_end(BOUND);
+}
+
 /* ---- held --------------------------------------------------------------------------------- */
 
 /* SIGSTOP cannot be blocked. Arguments: containment, keeper. */
@@ -294,6 +410,39 @@ static void test_held(void **state) {
   assert_all_end(BOUND);
   in_host(0, "held", PM_CONTAINMENT_NESTED, INNER);
   assert_all_end(BOUND);
+}
+
+/* Signals that it does not read must leave room for the order to end the tree. SIGWINCH
+ * is one that the command does not mind. */
+static void be_held_and_signalled(void **state) {
+  (void)state;
+  enum { MOST_SENT = 1000000 };
+  host_t h;
+  answer_t a;
+  int sent = 0;
+  open_host(&h, (pm_containment_t)body_argument(0));
+  host_spawn(&h, "a", "say-ready");
+  host_wait_output(&h, "a", "ready\n");
+  which_t which = body_argument(0) == PM_CONTAINMENT_NESTED ? INNER : OUTER;
+  signal_keeper(&h, "a", which, SIGSTOP);
+  int r;
+  while ((r = pm_process_signal(h.m, str("a"), SIGWINCH, false)) == 0 && sent < MOST_SENT)
+    sent++;
+  assert_int_equal(r, UV_EAGAIN);
+  assert_true(sent > 0);
+  /* Which wakes it. */
+  host_stop(&h, "a", 60000, &a);
+  assert_true(host_answer(&h, &a));
+  assert_string_equal(host_find(&h, "a", PM_EVENT_STOP, 1)->stop.step, "SIGTERM");
+  host_close(&h);
+}
+
+static void test_held_and_signalled(void **state) {
+  (void)state;
+  for (size_t i = 0; i < 2; i++) {
+    in_host(0, "held-signalled", kept[i]);
+    assert_all_end(BOUND);
+  }
 }
 
 /* ---- killed before they came to work --------------------------------------------------------- */
@@ -338,18 +487,6 @@ static void test_start_killed(void **state) {
 
 /* ---- a program that cannot be executed any more ------------------------------------------------- */
 
-static pm_keeper_t *open_copy(const char *dir, char *path, size_t size) {
-  uv_fs_t req;
-  pm_keeper_t *keeper;
-  pm_error_t error;
-  snprintf(path, size, "%s/keeper", dir);
-  assert_int_equal(uv_fs_copyfile(NULL, &req, PM_KEEPER, path, 0, NULL), 0);
-  uv_fs_req_cleanup(&req);
-  assert_int_equal(chmod(path, 0755), 0);
-  assert_int_equal(pm_keeper_open(path, &keeper, &error), 0);
-  return keeper;
-}
-
 /* The command runs already, may have a daemon, and is ended all the same. Arguments:
  * containment, whether the file is emptied. */
 static void be_host_of_a_broken_keeper(void **state) {
@@ -360,7 +497,7 @@ static void be_host_of_a_broken_keeper(void **state) {
   host_init(&h);
   make_scratch(dir, sizeof(dir));
   h.options.value[PM_OPT_CONTAINMENT] = body_argument(0);
-  h.keeper = open_copy(dir, path, sizeof(path));
+  h.keeper = open_keeper_copy(dir, path, sizeof(path));
   host_open(&h);
   assert_int_equal(body_argument(1) ? truncate(path, 0) : chmod(path, 0600), 0);
   for (size_t i = 1; i <= 10; i++) {
@@ -396,28 +533,23 @@ static int open_group(void **state) {
 }
 
 int main(int argc, char **argv) {
-  static const body_t bodies[] = {{"running", be_lost_while_running},
-                                  {"slow-death", be_lost_with_a_slow_death},
-                                  {"daemon", be_lost_with_a_daemon},
-                                  {"restarted", be_lost_and_restarted},
-                                  {"stopping", be_lost_while_stopping},
-                                  {"sweeping", be_lost_while_sweeping},
-                                  {"left", be_lost_with_rest_left},
-                                  {"closing", be_lost_while_closing},
-                                  {"held", be_held},
-                                  {"start-killed", be_start_killed},
-                                  {"broken", be_host_of_a_broken_keeper}};
+  static const body_t bodies[] = {
+      {"running", be_lost_while_running},        {"slow-death", be_lost_with_a_slow_death},
+      {"daemon", be_lost_with_a_daemon},         {"restarted", be_lost_and_restarted},
+      {"stopping", be_lost_while_stopping},      {"sweeping", be_lost_while_sweeping},
+      {"after", be_lost_after_the_command},      {"before-report", be_lost_before_the_report},
+      {"left", be_lost_with_rest_left},          {"closing", be_lost_while_closing},
+      {"closed-after", be_closed_after_a_loss},  {"held", be_held},
+      {"held-signalled", be_held_and_signalled}, {"start-killed", be_start_killed},
+      {"broken", be_host_of_a_broken_keeper}};
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_lost_while_running),
-      cmocka_unit_test(test_lost_with_a_slow_death),
-      cmocka_unit_test(test_lost_with_a_daemon),
-      cmocka_unit_test(test_lost_and_restarted),
-      cmocka_unit_test(test_lost_while_stopping),
-      cmocka_unit_test(test_lost_while_sweeping),
-      cmocka_unit_test(test_lost_with_rest_left),
-      cmocka_unit_test(test_lost_while_closing),
-      cmocka_unit_test(test_held),
-      cmocka_unit_test(test_start_killed),
+      cmocka_unit_test(test_lost_while_running),     cmocka_unit_test(test_lost_with_a_slow_death),
+      cmocka_unit_test(test_lost_with_a_daemon),     cmocka_unit_test(test_lost_and_restarted),
+      cmocka_unit_test(test_lost_while_stopping),    cmocka_unit_test(test_lost_while_sweeping),
+      cmocka_unit_test(test_lost_after_the_command), cmocka_unit_test(test_lost_before_the_report),
+      cmocka_unit_test(test_lost_with_rest_left),    cmocka_unit_test(test_lost_while_closing),
+      cmocka_unit_test(test_closed_after_a_loss),    cmocka_unit_test(test_held),
+      cmocka_unit_test(test_held_and_signalled),     cmocka_unit_test(test_start_killed),
       cmocka_unit_test(test_broken_keeper),
   };
   if (argc > 1) return run_body(argc, argv, bodies, sizeof(bodies) / sizeof(bodies[0]));

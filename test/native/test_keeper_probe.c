@@ -17,20 +17,6 @@
 
 enum { EXIT_USAGE = 64 };
 
-static char dir[256];
-
-static int make_dir(void **state) {
-  (void)state;
-  make_scratch(dir, sizeof(dir));
-  return 0;
-}
-
-static int remove_dir(void **state) {
-  (void)state;
-  remove_scratch(dir);
-  return 0;
-}
-
 /* ---- the program ------------------------------------------------------------------ */
 
 /* Runs it with arguments, without what it needs. */
@@ -97,7 +83,7 @@ static void assert_refused(const char *path, int err, const char *syscall) {
 
 static const char *write_file(const char *name, const char *text, mode_t mode) {
   static char path[300];
-  snprintf(path, sizeof(path), "%s/%s", dir, name);
+  snprintf(path, sizeof(path), "%s/%s", scratch_dir, name);
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
   assert_true(fd >= 0);
   assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
@@ -122,7 +108,7 @@ static void test_open(void **state) {
 static void test_open_of_no_program(void **state) {
   (void)state;
   assert_refused("/no/such/file", UV_ENOENT, "open");
-  assert_refused(dir, UV_EACCES, "execveat");
+  assert_refused(scratch_dir, UV_EACCES, "execveat");
   assert_refused(write_file("closed", "x", 0600), UV_EACCES, "execveat");
   assert_refused(write_file("text", "no program\n", 0755), -ENOEXEC, "execveat");
   assert_refused(write_file("empty", "", 0755), -ENOEXEC, "execveat");
@@ -236,5 +222,5 @@ int main(void) {
       cmocka_unit_test(test_open_when_ends_are_ignored),
   };
   int failed = cmocka_run_group_tests(of_program, NULL, NULL);
-  return failed ? failed : has_keeper() ? cmocka_run_group_tests(of_open, make_dir, remove_dir) : 0;
+  return failed ? failed : has_keeper() ? cmocka_run_group_tests(of_open, make_scratch_dir, remove_scratch_dir) : 0;
 }

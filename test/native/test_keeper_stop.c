@@ -266,6 +266,31 @@ static void test_left_alone_but_for_a_stop(void **state) {
   }
 }
 
+/* The keeper was asked by somebody else to end the tree, and the command goes first. It
+ * is waited for. */
+static void test_left_alone_but_for_an_asked_keeper(void **state) {
+  (void)state;
+  for_both(i) {
+    host_t h;
+    answer_t a;
+    open_host(&h, i);
+    h.options.value[PM_OPT_KILL_TREE] = 0;
+    h.options.value[PM_OPT_STOP_TIMEOUT] = 60000;
+    host_spawn(&h, "a", "leave-daemon", "stubborn");
+    int daemon = host_grandchild(&h, "a");
+    assert_int_equal(kill(pm__table_find(h.m, str("a"))->run->child.keeper, SIGTERM), 0);
+    assert_string_equal(host_wait(&h, "a", PM_EVENT_EXIT, 1)->signal, "SIGTERM");
+    host_turn(&h, 3);
+    assert_state(&h, "a", "stopped", "stopping");
+    assert_true(is_running(daemon));
+    host_stop(&h, "a", 0, &a);
+    assert_true(host_answer(&h, &a));
+    assert_false(is_running(daemon));
+    assert_no_child();
+    host_close(&h);
+  }
+}
+
 /* ---- what is used and given back --------------------------------------------------------------- */
 
 static void note_usage(host_t *h, const pm_event_t *event) {
@@ -403,6 +428,7 @@ int main(void) {
       cmocka_unit_test(test_swept_before_a_restart),
       cmocka_unit_test(test_left_alone),
       cmocka_unit_test(test_left_alone_but_for_a_stop),
+      cmocka_unit_test(test_left_alone_but_for_an_asked_keeper),
       cmocka_unit_test(test_usage),
       cmocka_unit_test(test_what_keepers_hold),
       cmocka_unit_test(test_many_cycles),

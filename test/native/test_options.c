@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/signal_name.h"
 #include "literals.h"
 #include "support.h"
 
@@ -294,6 +295,15 @@ static void test_stop_signals(void **state) {
   }
 }
 
+/* What a number is called is one name, but it answers to both. */
+static void test_second_names_of_signals(void **state) {
+  (void)state;
+  assert_int_equal(pm_signal_number((pm_str_t)STR_INIT("SIGIOT")), SIGABRT);
+  assert_int_equal(pm_signal_number((pm_str_t)STR_INIT("SIGPOLL")), SIGIO);
+  assert_string_equal(pm__signal_name(SIGIOT), "SIGABRT");
+  assert_string_equal(pm__signal_name(SIGPOLL), "SIGIO");
+}
+
 static void test_a_number_is_a_choice_only_as_its_index(void **state) {
   (void)state;
   pm_options_t o;
@@ -321,6 +331,7 @@ int main(void) {
       cmocka_unit_test(test_choices_by_name),
       cmocka_unit_test(test_other_words_are_no_choice),
       cmocka_unit_test(test_stop_signals),
+      cmocka_unit_test(test_second_names_of_signals),
       cmocka_unit_test(test_a_number_is_a_choice_only_as_its_index),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,23 +14,9 @@
 #include "pm_fixture.h"
 #include "spawn_fixture.h"
 
-static char dir[256];
-
-static int make_dir(void **state) {
-  (void)state;
-  make_scratch(dir, sizeof(dir));
-  return 0;
-}
-
-static int remove_dir(void **state) {
-  (void)state;
-  remove_scratch(dir);
-  return 0;
-}
-
 static const char *make_file(const char *name, const char *content, mode_t mode) {
   static char path[512];
-  snprintf(path, sizeof(path), "%s/%s", dir, name);
+  snprintf(path, sizeof(path), "%s/%s", scratch_dir, name);
   unlink(path);
   FILE *file = fopen(path, "w");
   assert_non_null(file);
@@ -80,7 +66,7 @@ static void test_files(void **state) {
   (void)state;
   expect_refused("/no/such/file", UV_ENOENT);
   expect_refused("/dev/null/file", UV_ENOTDIR); /* a single candidate decides */
-  expect_refused(dir, UV_EACCES);
+  expect_refused(scratch_dir, UV_EACCES);
   expect_refused(make_file("not executable", "#!/bin/sh\n", 0644), UV_EACCES);
   expect_refused(make_file("no format", "echo hello\n", 0755), -ENOEXEC);
   expect_refused(make_file("empty", "", 0755), -ENOEXEC);
@@ -246,7 +232,7 @@ static void test_candidates(void **state) {
     const char *path;
   } rows[] = {
       {{missing, below_file, closed, good}, 0, NULL},        {{missing, below_file, NULL}, UV_ENOENT, missing},
-      {{missing, closed, missing, NULL}, UV_EACCES, closed}, {{dir, closed, NULL}, UV_EACCES, dir},
+      {{missing, closed, missing, NULL}, UV_EACCES, closed}, {{scratch_dir, closed, NULL}, UV_EACCES, scratch_dir},
       {{missing, bad, good, NULL}, -ENOEXEC, bad},
   };
   for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -269,5 +255,5 @@ int main(void) {
       cmocka_unit_test(test_too_long),     cmocka_unit_test(test_no_descriptors),
       cmocka_unit_test(test_no_processes), cmocka_unit_test(test_candidates),
   };
-  return cmocka_run_group_tests(tests, make_dir, remove_dir);
+  return cmocka_run_group_tests(tests, make_scratch_dir, remove_scratch_dir);
 }

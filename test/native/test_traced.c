@@ -1,6 +1,7 @@
 /* Commands that end while a debugger holds them: it is told once they can be reaped, and truly. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,6 +154,12 @@ static int parent_of(int pid) {
   return parent;
 }
 
+static void leave_out(host_t *h) {
+  host_close(h);
+  print_message("left out: there is no keeper, or it may not be traced here\n");
+  skip();
+}
+
 /* The zombie of a keeper may be held as well: then the command's end is told, but
  * its tree is not known to be gone. */
 static void test_stop_with_a_held_keeper(void **state) {
@@ -167,9 +174,8 @@ static void test_stop_with_a_held_keeper(void **state) {
   int pid = host_status(&h, "a").pid;
   int keeper = parent_of(pid);
   if (!is_kept(&h, "a") || !seize(&t, keeper)) {
-    host_close(&h);
-    print_message("left out: there is no keeper, or it may not be traced here\n");
-    skip();
+    leave_out(&h);
+    return;
   }
   host_stop(&h, "a", 60000, &a);
   wait_until_ended(keeper);
@@ -190,12 +196,42 @@ static void test_stop_with_a_held_keeper(void **state) {
   host_close(&h);
 }
 
+/* When it ends the command has ended long ago, and there is no deadline at which it would
+ * be looked for. */
+static void test_stop_without_end_with_a_held_keeper(void **state) {
+  (void)state;
+  host_t h;
+  tracer_t t;
+  answer_t a;
+  host_init(&h);
+  host_open(&h);
+  host_spawn(&h, "a", "leave-daemon", "stubborn");
+  int daemon = host_grandchild(&h, "a");
+  int keeper = parent_of(host_status(&h, "a").pid);
+  if (!is_kept(&h, "a") || !seize(&t, keeper)) {
+    leave_out(&h);
+    return;
+  }
+  host_stop(&h, "a", INFINITY, &a);
+  host_wait(&h, "a", PM_EVENT_EXIT, 1);
+  assert_int_equal(kill(daemon, SIGKILL), 0);
+  wait_until_ended(keeper);
+  host_pass_time(&h, A_WHILE);
+  assert_int_equal(a.times, 0);
+  let_go(&t);
+  assert_true(host_answer(&h, &a));
+  assert_true(host_find(&h, "a", PM_EVENT_STOP, 1)->stop.gone);
+  assert_int_equal(host_count(&h, "a", PM_EVENT_ERROR), 0);
+  host_close(&h);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_end_by_itself),
       cmocka_unit_test(test_end_by_a_stop),
       cmocka_unit_test(test_stop_of_a_held_one),
       cmocka_unit_test(test_stop_with_a_held_keeper),
+      cmocka_unit_test(test_stop_without_end_with_a_held_keeper),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

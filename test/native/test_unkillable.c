@@ -1,7 +1,10 @@
-/* Stops and restarts of what the host may not kill: processes of root, while the host is an ordinary user. */
+/* Stops, restarts and starts of what the host may not kill: processes of root, while the host is an ordinary user. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -9,6 +12,9 @@
 
 #include "core/internal.h"
 #include "core/table.h"
+#include "keeper_fixture.h"
+#include "platform/spawn_linux_child.h"
+#include "platform/tree.h"
 #include "pm_fixture.h"
 
 enum { ORDINARY = 65534 };
@@ -52,11 +58,14 @@ static int remove_program(void **state) {
 /* Also after a test that has failed. */
 static int be_root_again(void **state) {
   (void)state;
+  prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
   if (getuid() != 0) return become(0) ? 0 : -1;
   return 0;
 }
 
-static void open_host(host_t *h) {
+/* For broken ones the keeper's program cannot be executed any more. */
+static void open_host_with(host_t *h, bool broken) {
+  char path[300];
   const char *reason = reason_to_skip();
   if (reason) {
     print_message("left out: %s\n", reason);
@@ -64,8 +73,14 @@ static void open_host(host_t *h) {
   }
   host_init(h);
   h->options.value[PM_OPT_STOP_TIMEOUT] = 10;
+  if (broken) h->keeper = open_keeper_copy(dir, path, sizeof(path));
   host_open(h);
+  if (broken) assert_int_equal(chmod(path, 0600), 0);
   assert_true(become(ORDINARY));
+}
+
+static void open_host(host_t *h) {
+  open_host_with(h, false);
 }
 
 static void close_host(host_t *h) {
@@ -253,6 +268,161 @@ static void test_requests_after_a_vain_sweep(void **state) {
   close_host(&h);
 }
 
+/* ---- starts that fail --------------------------------------------------------------- */
+
+enum { MOST_LISTED = 16, BOUND = 20000 };
+
+/* Whether it has become root for good: by then an ordinary user may not kill it. */
+static bool is_root(int pid) {
+  char path[64];
+  char line[256];
+  unsigned real = ORDINARY;
+  snprintf(path, sizeof(path), "/proc/%d/status", pid);
+  FILE *file = fopen(path, "r");
+  while (file && fgets(line, sizeof(line), file))
+    sscanf(line, "Uid: %u", &real);
+  if (file) fclose(file);
+  return real == 0;
+}
+
+/* What a host is starting: the keeper-to-be that has stopped itself, and its command once
+ * that is root. */
+static bool find_start(int host, int *stopped, int *root) {
+  int pids[MOST_LISTED];
+  int count = pm__tree_list(host, pids, MOST_LISTED);
+  *stopped = *root = 0;
+  for (int i = 0; i < count && i < MOST_LISTED; i++) {
+    pm__proc_stat_t stat;
+    if (pids[i] == getpid() || pm__tree_stat(pids[i], &stat) != 0) continue;
+    if (stat.state == 'T') *stopped = pids[i];
+    if (is_root(pids[i])) *root = pids[i];
+  }
+  return *stopped && *root;
+}
+
+/* The host stands still while it starts something. So another process, which is root,
+ * sends the signal, and tells which is the command. */
+typedef struct helper {
+  pid_t pid;
+  int told;
+} helper_t;
+
+static helper_t start_helper(int signum) {
+  int told[2];
+  int stopped;
+  int root;
+  assert_int_equal(pipe(told), 0);
+  helper_t helper = {.pid = fork(), .told = told[0]};
+  assert_true(helper.pid >= 0);
+  if (helper.pid == 0) {
+    alarm(50);
+    while (!find_start(getppid(), &stopped, &root))
+      usleep(1000);
+    kill(stopped, signum);
+    _exit(write(told[1], &root, sizeof(root)) != sizeof(root));
+  }
+  close(told[1]);
+  return helper;
+}
+
+static int finish_helper(helper_t *helper) {
+  int root;
+  assert_int_equal(read(helper->told, &root, sizeof(root)), sizeof(root));
+  close(helper->told);
+  assert_int_equal(status_of(helper->pid), 0);
+  return root;
+}
+
+typedef struct start {
+  pm_containment_t containment;
+  int signum; /* to the keeper-to-be, when the command is root */
+  int passed; /* of two, those that go on */
+  bool broken;
+} start_t;
+
+/* Opens the host; the next start stops when the command has been executed, until that is
+ * root. */
+static helper_t open_host_to_stop_in(host_t *h, const start_t *start) {
+  if (!wants_keeper()) {
+    print_message("left out: keepers are not wanted\n");
+    skip();
+  }
+  open_host_with(h, start->broken);
+  h->options.value[PM_OPT_CONTAINMENT] = start->containment;
+  be_subreaper();
+  assert_true(become(0));
+  helper_t helper = start_helper(start->signum);
+  assert_true(become(ORDINARY));
+  pm__launch_fault_at = PM__FAULT_BETWEEN_EXECS;
+  pm__launch_fault_signum = SIGSTOP;
+  pm__launch_fault_skip = start->passed;
+  return helper;
+}
+
+/* The start has failed at that step, although the command lives. */
+static void assert_failed_start(host_t *h, helper_t *helper, const char *step) {
+  pm__launch_fault_signum = 0;
+  assert_string_equal(host_wait(h, "a", PM_EVENT_ERROR, 1)->error.syscall, step);
+  assert_state(h, "a", "error", "failed");
+  int pid = finish_helper(helper);
+  assert_true(is_running(pid));
+  kill_as_root(pid);
+  assert_all_end(BOUND);
+}
+
+static void fail_to_start(const start_t *start) {
+  host_t h;
+  helper_t helper = open_host_to_stop_in(&h, start);
+  host_spawn(&h, "a", command, "leader");
+  assert_failed_start(&h, &helper, "keeper");
+  close_host(&h);
+}
+
+static void test_start_whose_keeper_is_killed(void **state) {
+  (void)state;
+  fail_to_start(&(start_t){.containment = PM_CONTAINMENT_TREE, .signum = SIGKILL});
+}
+
+/* The inner one works already, and goes on. */
+static void test_start_whose_outer_keeper_is_killed(void **state) {
+  (void)state;
+  fail_to_start(&(start_t){.containment = PM_CONTAINMENT_NESTED, .signum = SIGKILL, .passed = 1});
+}
+
+/* The keeper-to-be is to end the command, and may not. */
+static void test_start_whose_keeper_cannot_be_executed(void **state) {
+  (void)state;
+  fail_to_start(&(start_t){.containment = PM_CONTAINMENT_TREE, .signum = SIGCONT, .broken = true});
+  fail_to_start(&(start_t){.containment = PM_CONTAINMENT_NESTED, .signum = SIGCONT, .broken = true});
+}
+
+/* ---- what the loop cannot watch ------------------------------------------------------ */
+
+static bool nothing_can_be_watched;
+
+/* Stands before libc's. */
+int epoll_ctl(int set, int operation, int fd, struct epoll_event *event) {
+  int (*next)(int set, int operation, int fd, struct epoll_event *event);
+  *(void **)&next = dlsym(RTLD_NEXT, "epoll_ctl");
+  if (!nothing_can_be_watched || operation != EPOLL_CTL_ADD) return next(set, operation, fd, event);
+  errno = ENOSPC;
+  return -1;
+}
+
+static void test_start_that_cannot_be_watched(void **state) {
+  (void)state;
+  for (pm_containment_t c = PM_CONTAINMENT_TREE; c <= PM_CONTAINMENT_NESTED; c++) {
+    host_t h;
+    helper_t helper = open_host_to_stop_in(&h, &(start_t){.containment = c, .signum = SIGCONT});
+    assert_int_equal(pm__poller_prepare(&h.m->poller), 0);
+    nothing_can_be_watched = true;
+    host_spawn(&h, "a", command, "leader");
+    nothing_can_be_watched = false;
+    assert_failed_start(&h, &helper, "epoll_ctl");
+    close_host(&h);
+  }
+}
+
 #define as_ordinary_user(test) cmocka_unit_test_teardown((test), be_root_again)
 
 int main(void) {
@@ -263,6 +433,10 @@ int main(void) {
       as_ordinary_user(test_restart_after_a_stop),
       as_ordinary_user(test_restart_while_sweeping),
       as_ordinary_user(test_requests_after_a_vain_sweep),
+      as_ordinary_user(test_start_whose_keeper_is_killed),
+      as_ordinary_user(test_start_whose_outer_keeper_is_killed),
+      as_ordinary_user(test_start_whose_keeper_cannot_be_executed),
+      as_ordinary_user(test_start_that_cannot_be_watched),
   };
   return cmocka_run_group_tests(tests, make_program, remove_program);
 }
