@@ -26,10 +26,10 @@ function readTimeout(timeout) {
 }
 
 /** How many lines. */
-function readCount(lines) {
-  if (typeof lines !== 'number') throw wrongType('lines', 'an integer', lines)
+function readCount(lines, field = 'lines') {
+  if (typeof lines !== 'number') throw wrongType(field, 'an integer', lines)
   if (lines >= 0 && (Number.isInteger(lines) || lines === Infinity)) return lines
-  throw outOfRange('lines', 'an integer of at least 0, or Infinity', lines)
+  throw outOfRange(field, 'an integer of at least 0, or Infinity', lines)
 }
 
 /** What is written to stdin: a string or a Uint8Array. */

@@ -49,6 +49,11 @@ function isAbortSignal(value) {
   return typeof value === 'object' && value !== null && 'aborted' in value && typeof value.addEventListener === 'function'
 }
 
+/* Who has seen the lines up to a certain one wants all that follow. */
+function initialCount(since, lines) {
+  return since === undefined ? lines : Infinity
+}
+
 /**
  * What is asked of a log.
  *
@@ -60,9 +65,9 @@ function readQuery(options, lines) {
     throw wrongType('options', 'an object', options)
   }
   const since = readNumber(options, 'since')
-  const count = own(options, 'lines') ?? (since === undefined ? lines : Infinity)
+  const count = own(options, 'lines')
   return {
-    lines: readCount(count),
+    lines: count === undefined ? initialCount(since, lines) : readCount(count, 'options.lines'),
     since,
     streams: readStream(options),
     start: readNumber(options, 'start'),
