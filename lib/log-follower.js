@@ -56,16 +56,18 @@ class LogFollower {
   }
 
   async #next() {
-    while (!this.#done && this.#place === this.#records.length) await this.#more()
-    if (this.#done) return { done: true, value: undefined }
-    return { done: false, value: this.#records[this.#place++] }
+    for (;;) {
+      if (this.#done) return { done: true, value: undefined }
+      if (this.#signal?.aborted) {
+        this.#finish()
+        throw this.#signal.reason
+      }
+      if (this.#place < this.#records.length) return { done: false, value: this.#records[this.#place++] }
+      await this.#more()
+    }
   }
 
   async #more() {
-    if (this.#signal?.aborted) {
-      this.#finish()
-      throw this.#signal.reason
-    }
     const found = findLines(this.#manager, this.#id, this.#query)
     if (found === undefined || (found.ended && found.records.length === 0)) {
       this.#finish()
@@ -75,7 +77,7 @@ class LogFollower {
     this.#place = 0
     /* What was asked for at first may have been a number of lines; now it is all that follow. */
     const isCut = this.#query.since !== undefined && found.records.length > 0
-    const since = isCut ? found.records.at(-1).seq : found.lastSeq
+    const since = isCut ? found.records.at(-1).seq : Math.max(found.lastSeq, this.#query.since ?? 0)
     this.#query = { ...this.#query, lines: Infinity, since }
     if (found.records.length === 0) await this.#wait(found.lastSeq)
   }
