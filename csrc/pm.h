@@ -424,6 +424,7 @@ typedef struct pm_log_query {
 typedef struct pm_log_answer {
   uint64_t last_seq; /* of the newest line there is, whatever was asked for; 0: none yet */
   bool ended;        /* the process has ended, so that nothing is to be waited for */
+  uint64_t life;     /* whose log it is: another process that was given the same id has another number */
 } pm_log_answer_t;
 
 /* Calls each for the lines of both streams that match, in the order in which they

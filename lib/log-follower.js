@@ -8,10 +8,8 @@ const { findLines } = require('./log-query')
  * for; what the log has lost by then is missing, which the numbers tell.
  */
 class LogFollower {
-  #manager
-  #id
+  #log
   #query
-  #await
   #signal
   #records = []
   #place = 0
@@ -20,17 +18,17 @@ class LogFollower {
   #stop
 
   /**
-   * @param {object} manager the addon's
-   * @param {string} id
+   * @param {object} log
+   * @param {object} log.manager the addon's
+   * @param {string} log.id
+   * @param {number} log.life tells the process from another one that is given the same id later
+   * @param {(seq: number) => Promise<void>} log.awaitLines settles when there are lines behind seq, or none will come
    * @param {object} query of readQuery
-   * @param {(seq: number) => Promise<void>} awaitLines settles when there are lines behind seq, or none will come
    * @param {AbortSignal} [signal]
    */
-  constructor(manager, id, query, awaitLines, signal) {
-    this.#manager = manager
-    this.#id = id
+  constructor(log, query, signal) {
+    this.#log = log
     this.#query = query
-    this.#await = awaitLines
     this.#signal = signal
   }
 
@@ -68,8 +66,9 @@ class LogFollower {
   }
 
   async #more() {
-    const found = findLines(this.#manager, this.#id, this.#query)
-    if (found === undefined || (found.ended && found.records.length === 0)) {
+    const { manager, id, life } = this.#log
+    const found = findLines(manager, id, this.#query)
+    if (found?.life !== life || (found.ended && found.records.length === 0)) {
       this.#finish()
       return
     }
@@ -88,7 +87,7 @@ class LogFollower {
     })
     const abort = () => this.#stop()
     this.#signal?.addEventListener('abort', abort, { once: true })
-    await Promise.race([this.#await(seq), stopped])
+    await Promise.race([this.#log.awaitLines(seq), stopped])
     this.#signal?.removeEventListener('abort', abort)
   }
 

@@ -79,19 +79,19 @@ function readQuery(options, lines) {
  * The records that a query finds, in order; undefined for an unknown id.
  *
  * @param {object} manager the addon's
- * @returns {{ records: object[], lastSeq: number, ended: boolean } | undefined}
+ * @returns {{ records: object[], lastSeq: number, ended: boolean, life: number } | undefined}
  */
 function findLines(manager, id, { lines, since, streams: wanted, start, search }) {
   const found = []
   const answer = manager.queryLog(id, lines, since, wanted, start, search, found)
   if (answer === undefined) return undefined
-  const [lastSeq, ended] = answer
+  const [lastSeq, ended, life] = answer
   const records = new Array(found.length / RECORD_LENGTH)
   for (let i = 0, at = 0; i < records.length; i++, at += RECORD_LENGTH) {
     const stream = streams[found[at + 4]]
     records[i] = { seq: found[at + 1], time: found[at + 2], stream, start: found[at + 3], line: found[at] }
   }
-  return { records, lastSeq, ended }
+  return { records, lastSeq, ended, life }
 }
 
 module.exports = { findLines, readAbortSignal, readQuery }

@@ -197,8 +197,8 @@ Napi::Value Manager::Logs(const Napi::CallbackInfo &info) {
 }
 
 /* (id, lines, since, streams, start, search, found): puts [text, seq, time in ms, start,
- * stream, …] into found; [seq of the newest line, whether the process has ended], or
- * undefined for an unknown id. */
+ * stream, …] into found; [seq of the newest line, whether the process has ended, its
+ * number among all there have been], or undefined for an unknown id. */
 Napi::Value Manager::QueryLog(const Napi::CallbackInfo &info) {
   Reader in(info.Env());
   Writer out(info.Env());
@@ -222,6 +222,7 @@ Napi::Value Manager::QueryLog(const Napi::CallbackInfo &info) {
   Collected pair = {out, out.Array(), 0};
   pair.Add(out.Number(static_cast<double>(answer.last_seq)));
   pair.Add(out.Boolean(answer.ended));
+  pair.Add(out.Number(static_cast<double>(answer.life)));
   return Result(pair.array);
 }
 

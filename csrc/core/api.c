@@ -260,7 +260,7 @@ int pm_process_log_query(pm_manager_t *m, pm_str_t id, const pm_log_query_t *que
                          void (*each)(void *arg, const pm_log_line_t *line), void *arg, pm_log_answer_t *answer) {
   const pm__process_t *p = pm__table_find(m, id);
   if (!p) return UV_ENOENT;
-  *answer = (pm_log_answer_t){.last_seq = p->last_seq, .ended = !pm__process_is_live(p)};
+  *answer = (pm_log_answer_t){.last_seq = p->last_seq, .ended = !pm__process_is_live(p), .life = p->life};
   return pm__log_query(p->logs, query, each, arg);
 }
 

@@ -191,6 +191,18 @@ describe('it ends', () => {
     expect(await lines(dropped)).toEqual([])
   })
 
+  test('when another process is given its id, whose lines are not mixed in', async () => {
+    const manager = makeManager()
+    const { id } = await run(manager, { id: 'same', ...shell('seq 1 3') })
+    const [early, late] = [manager.followLogs(id), manager.followLogs(id)]
+    expect(await take(early, 3)).toEqual(['1', '2', '3'])
+    const { id: other } = await run(manager, { id: 'same', ...shell('seq 11 16') })
+    expect(other).toBe(id)
+    expect(await lines(early)).toEqual([])
+    expect(await lines(late)).toEqual([])
+    expect(await lines(manager.followLogs(id))).toEqual(range(11, 16).map(String))
+  })
+
   test('when cleanup ends the manager, also while it waits', async () => {
     const { manager, id, say } = makeEcho()
     await say('x')
