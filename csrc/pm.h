@@ -348,8 +348,8 @@ int pm_process_stop(pm_manager_t *m, pm_str_t id, double timeout, pm_done_cb cb,
 
 /* Stops if need be, then starts again with the same config under the same id;
  * a wait for a restart is cut short. cb gets true when it runs again.
- * UV_ENOENT: unknown id. UV_EAGAIN, *error: the process limit.
- * UV_ECANCELED, *error: manager closed. */
+ * UV_ENOENT: unknown id. UV_EAGAIN, *error: the process limit. UV_EEXIST, *error:
+ * another process that is alive has its log file. UV_ECANCELED, *error: manager closed. */
 int pm_process_restart(pm_manager_t *m, pm_str_t id, pm_done_cb cb, void *arg, pm_error_t *error);
 
 /* The number of "SIGTERM"; 0 for no name of a signal. */

@@ -49,7 +49,8 @@ declare class ProcessManager extends EventEmitter {
    * Stops a process if it runs, then starts it with the same config under the
    * same id. A wait for an automatic restart is cut short.
    *
-   * @returns whether it runs again; false for an unknown id. Rejects with `ERR_PROCESS_LIMIT` at the process limit
+   * @returns whether it runs again; false for an unknown id. Rejects with `ERR_PROCESS_LIMIT` at the process limit,
+   * and with `ERR_LOG_FILE_IN_USE` if another live process has been given its log file
    */
   restartProcess(processId: string): Promise<boolean>
 
