@@ -258,6 +258,25 @@ describe('the end of the host', () => {
     expect(found.length).toBeGreaterThanOrEqual(last)
   })
 
+  test('SIGKILL: what is there is a beginning, line by line', async () => {
+    const { signal, survivors } = await runHost(({ ProcessManager, fixture }, file) => {
+      const manager = new ProcessManager()
+      manager.spawnProcess({ command: fixture('numbered-lines'), args: ['3000000'], logFile: { path: file, maxBytes: 2 ** 30 } })
+      const look = () => {
+        const size = require('node:fs').statSync(file, { throwIfNoEntry: false })?.size
+        if (size > 200000) process.kill(process.pid, 'SIGKILL')
+        setImmediate(look)
+      }
+      look()
+    }, { args: [file] })
+    expect(signal).toBe('SIGKILL')
+    await survivors()
+    /* The kill may have come in the middle of a write. */
+    const whole = fs.readFileSync(file, 'utf8').split('\n').slice(0, -1)
+    expect(whole.length).toBeGreaterThan(1000)
+    expect(whole.every((entry, n) => entry.endsWith(`Z stdout ${n + 1}`))).toBe(true)
+  })
+
   test('cleanup leaves it complete', async () => {
     const manager = makeManager()
     const id = manager.spawnProcess({ command: fixture('numbered-lines'), args: ['3000000'], logFile: { path: file, maxBytes: 2 ** 30 }, maxLogLines: 1 })
