@@ -349,8 +349,8 @@ int pm_process_stop(pm_manager_t *m, pm_str_t id, double timeout, pm_done_cb cb,
 
 /* Stops if need be, then starts again with the same config under the same id;
  * a wait for a restart is cut short. cb gets true when it runs again.
- * UV_ENOENT: unknown id. UV_EAGAIN, *error: the process limit.
- * UV_ECANCELED, *error: manager closed. */
+ * UV_ENOENT: unknown id. UV_EAGAIN, *error: the process limit. UV_EEXIST, *error:
+ * another process that is alive has its log file. UV_ECANCELED, *error: manager closed. */
 int pm_process_restart(pm_manager_t *m, pm_str_t id, pm_done_cb cb, void *arg, pm_error_t *error);
 
 /* The number of "SIGTERM"; 0 for no name of a signal. */
@@ -425,6 +425,7 @@ typedef struct pm_log_query {
 typedef struct pm_log_answer {
   uint64_t last_seq; /* of the newest line there is, whatever was asked for; 0: none yet */
   bool ended;        /* the process has ended, so that nothing is to be waited for */
+  uint64_t life;     /* whose log it is: another process that was given the same id has another number */
 } pm_log_answer_t;
 
 /* Calls each for the lines of both streams that match, in the order in which they

@@ -2,7 +2,7 @@
 
 /* Checks the arguments of methods, and brings them into the addon's form. */
 
-const { outOfRange, unknownSignal, wrongType } = require('./errors')
+const { coded, outOfRange, unknownSignal, wrongType } = require('./errors')
 
 /** The most UTF-16 units that an id of at most 256 bytes can have. */
 const MAX_ID = 256
@@ -26,10 +26,10 @@ function readTimeout(timeout) {
 }
 
 /** How many lines. */
-function readCount(lines) {
-  if (typeof lines !== 'number') throw wrongType('lines', 'an integer', lines)
+function readCount(lines, field = 'lines') {
+  if (typeof lines !== 'number') throw wrongType(field, 'an integer', lines)
   if (lines >= 0 && (Number.isInteger(lines) || lines === Infinity)) return lines
-  throw outOfRange('lines', 'an integer of at least 0, or Infinity', lines)
+  throw outOfRange(field, 'an integer of at least 0, or Infinity', lines)
 }
 
 /** What is written to stdin: a string or a Uint8Array. */
@@ -39,10 +39,21 @@ function readData(data) {
   throw wrongType('data', 'a string, a Buffer or a typed array', data)
 }
 
+/* A cycle, a BigInt, or a toJSON that throws. */
+function toJson(message) {
+  try {
+    return JSON.stringify(message)
+  } catch (cause) {
+    const error = coded(TypeError, 'ERR_INVALID_MESSAGE', `message has no form in JSON: ${cause?.message ?? 'it threw'}`)
+    error.cause = cause
+    throw error
+  }
+}
+
 /** What is sent as a message: a line of text. */
 function readMessage(message) {
   if (typeof message === 'string') return message
-  const text = JSON.stringify(message)
+  const text = toJson(message)
   if (text === undefined) throw wrongType('message', 'a string, or a value that JSON can say', message)
   return text
 }

@@ -58,10 +58,10 @@ function readObject(value, field) {
   return value
 }
 
-/** logFile may be its path alone. */
-function readGroup(source, group, where) {
+/** A process's logFile may be its path alone. */
+function readGroup(source, group, where, perProcess) {
   const value = own(source, group)
-  if (group === 'logFile' && typeof value === 'string') return undefined
+  if (perProcess && group === 'logFile' && typeof value === 'string') return undefined
   return readObject(value, `${where}.${group}`)
 }
 
@@ -81,7 +81,7 @@ function readLogFile(config) {
 function readTable(source, where, perProcess) {
   let values
   for (const [group, options] of groups) {
-    const holder = group === '' ? source : readGroup(source, group, where)
+    const holder = group === '' ? source : readGroup(source, group, where, perProcess)
     if (holder === undefined) continue
     for (const option of options) {
       if (perProcess && !option.perProcess) continue

@@ -8,10 +8,8 @@ const { findLines } = require('./log-query')
  * for; what the log has lost by then is missing, which the numbers tell.
  */
 class LogFollower {
-  #manager
-  #id
+  #log
   #query
-  #await
   #signal
   #records = []
   #place = 0
@@ -20,17 +18,17 @@ class LogFollower {
   #stop
 
   /**
-   * @param {object} manager the addon's
-   * @param {string} id
+   * @param {object} log
+   * @param {object} log.manager the addon's
+   * @param {string} log.id
+   * @param {number} log.life tells the process from another one that is given the same id later
+   * @param {(seq: number) => Promise<void>} log.awaitLines settles when there are lines behind seq, or none will come
    * @param {object} query of readQuery
-   * @param {(seq: number) => Promise<void>} awaitLines settles when there are lines behind seq, or none will come
    * @param {AbortSignal} [signal]
    */
-  constructor(manager, id, query, awaitLines, signal) {
-    this.#manager = manager
-    this.#id = id
+  constructor(log, query, signal) {
+    this.#log = log
     this.#query = query
-    this.#await = awaitLines
     this.#signal = signal
   }
 
@@ -56,18 +54,21 @@ class LogFollower {
   }
 
   async #next() {
-    while (!this.#done && this.#place === this.#records.length) await this.#more()
-    if (this.#done) return { done: true, value: undefined }
-    return { done: false, value: this.#records[this.#place++] }
+    for (;;) {
+      if (this.#done) return { done: true, value: undefined }
+      if (this.#signal?.aborted) {
+        this.#finish()
+        throw this.#signal.reason
+      }
+      if (this.#place < this.#records.length) return { done: false, value: this.#records[this.#place++] }
+      await this.#more()
+    }
   }
 
   async #more() {
-    if (this.#signal?.aborted) {
-      this.#finish()
-      throw this.#signal.reason
-    }
-    const found = findLines(this.#manager, this.#id, this.#query)
-    if (found === undefined || (found.ended && found.records.length === 0)) {
+    const { manager, id, life } = this.#log
+    const found = findLines(manager, id, this.#query)
+    if (found?.life !== life || (found.ended && found.records.length === 0)) {
       this.#finish()
       return
     }
@@ -75,7 +76,7 @@ class LogFollower {
     this.#place = 0
     /* What was asked for at first may have been a number of lines; now it is all that follow. */
     const isCut = this.#query.since !== undefined && found.records.length > 0
-    const since = isCut ? found.records.at(-1).seq : found.lastSeq
+    const since = isCut ? found.records.at(-1).seq : Math.max(found.lastSeq, this.#query.since ?? 0)
     this.#query = { ...this.#query, lines: Infinity, since }
     if (found.records.length === 0) await this.#wait(found.lastSeq)
   }
@@ -86,7 +87,7 @@ class LogFollower {
     })
     const abort = () => this.#stop()
     this.#signal?.addEventListener('abort', abort, { once: true })
-    await Promise.race([this.#await(seq), stopped])
+    await Promise.race([this.#log.awaitLines(seq), stopped])
     this.#signal?.removeEventListener('abort', abort)
   }
 

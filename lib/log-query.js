@@ -50,6 +50,11 @@ function isAbortSignal(value) {
   return typeof value === 'object' && value !== null && 'aborted' in value && typeof value.addEventListener === 'function'
 }
 
+/* Who has seen the lines up to a certain one wants all that follow. */
+function initialCount(since, lines) {
+  return since === undefined ? lines : Infinity
+}
+
 /**
  * What is asked of a log.
  *
@@ -61,9 +66,9 @@ function readQuery(options, lines) {
     throw wrongType('options', 'an object', options)
   }
   const since = readNumber(options, 'since')
-  const count = own(options, 'lines') ?? (since === undefined ? lines : Infinity)
+  const count = own(options, 'lines')
   return {
-    lines: readCount(count),
+    lines: count === undefined ? initialCount(since, lines) : readCount(count, 'options.lines'),
     since,
     streams: readStream(options),
     start: readNumber(options, 'start'),
@@ -75,19 +80,19 @@ function readQuery(options, lines) {
  * The records that a query finds, in order; undefined for an unknown id.
  *
  * @param {object} manager the addon's
- * @returns {{ records: object[], lastSeq: number, ended: boolean } | undefined}
+ * @returns {{ records: object[], lastSeq: number, ended: boolean, life: number } | undefined}
  */
 function findLines(manager, id, { lines, since, streams: wanted, start, search }) {
   const answer = manager.queryLog(id, lines, since, wanted, start, search)
   if (answer === undefined) return undefined
-  const [text, count, buffer, lastSeq, ended] = answer
+  const [text, count, buffer, lastSeq, ended, life] = answer
   const numbers = new Float64Array(buffer)
   const records = partsOf(text, count)
   for (let i = 0, at = 0; i < count; i++, at += NUMBERS) {
     const line = records[i]
     records[i] = { seq: numbers[at], time: numbers[at + 1], stream: streams[numbers[at + 3]], start: numbers[at + 2], line }
   }
-  return { records, lastSeq, ended }
+  return { records, lastSeq, ended, life }
 }
 
 module.exports = { findLines, readAbortSignal, readQuery }

@@ -29,7 +29,7 @@ declare class ProcessManager extends EventEmitter {
    * @throws {TypeError} `ERR_COMMAND_REQUIRED`, `ERR_INVALID_ID`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    * @throws {RangeError} `ERR_OUT_OF_RANGE`
    * @throws {Error} `ERR_PROCESS_LIMIT`, `ERR_ID_IN_USE`, `ERR_COMMAND_NOT_ALLOWED`, `ERR_UNSAFE_ENV`,
-   * `ERR_MANAGER_CLOSED`
+   * `ERR_LOG_FILE_IN_USE`, `ERR_MANAGER_CLOSED`
    */
   spawnProcess(config: ProcessManager.ProcessConfig): string
 
@@ -49,7 +49,8 @@ declare class ProcessManager extends EventEmitter {
    * Stops a process if it runs, then starts it with the same config under the
    * same id. A wait for an automatic restart is cut short.
    *
-   * @returns whether it runs again; false for an unknown id. Rejects with `ERR_PROCESS_LIMIT` at the process limit
+   * @returns whether it runs again; false for an unknown id. Rejects with `ERR_PROCESS_LIMIT` at the process limit,
+   * and with `ERR_LOG_FILE_IN_USE` if another live process has been given its log file
    */
   restartProcess(processId: string): Promise<boolean>
 
@@ -76,6 +77,42 @@ declare class ProcessManager extends EventEmitter {
    */
   getProcessLogs(processId: string, lines?: number): ProcessManager.ProcessLogs
 
+  /**
+   * Lines of both streams in the order in which they were read, with what is known of each; nothing for an unknown id.
+   *
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`
+   */
+  getProcessLogs(processId: string, query: ProcessManager.LogQuery): ProcessManager.LogRecord[]
+
+  /**
+   * The last lines of a log, then each as it comes, restarts included, until the process has ended for good, is
+   * removed, or `signal` aborts (the iterator throws its reason then). What the log has lost before it was asked for is
+   * missing, which the numbers tell.
+   *
+   * @example
+   * for await (const { stream, line } of manager.followLogs(id)) console.log(stream, line)
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`
+   * @throws {Error} `ERR_UNKNOWN_PROCESS`
+   */
+  followLogs(processId: string, options?: ProcessManager.FollowOptions): AsyncIterableIterator<ProcessManager.LogRecord>
+
+  /**
+   * Stops reading stdout, so that a command that writes on will wait; never stderr. An end is read to its end all the
+   * same, and a restart begins unpaused.
+   *
+   * @returns whether it is paused; false for an unknown id, and when nothing runs
+   */
+  pauseOutput(processId: string): boolean
+
+  /**
+   * Reads stdout again.
+   *
+   * @returns whether it is read; false for an unknown id, and when nothing runs
+   */
+  resumeOutput(processId: string): boolean
+
   /** All processes that are known, ended ones included, in the order of spawning. */
   listProcesses(): ProcessManager.ListedProcess[]
 
@@ -87,6 +124,17 @@ declare class ProcessManager extends EventEmitter {
    * queued, and nothing of data was taken
    */
   writeStdin(processId: string, data: string | NodeJS.ArrayBufferView): boolean
+
+  /**
+   * Queues a message for stdin, as one line. What is sent in one turn of the loop is written together.
+   *
+   * @param message a string is sent as it is, everything else as JSON
+   * @returns false: better wait for `'drain'`
+   * @throws {TypeError} `ERR_INVALID_MESSAGE`: there is a line end in it, or no JSON for it; `ERR_INVALID_ARG_TYPE`:
+   * undefined, a function or a symbol
+   * @throws {Error} as `writeStdin`
+   */
+  sendMessage(processId: string, message: unknown): boolean
 
   /**
    * Closes stdin once what is queued has been written.
@@ -189,12 +237,28 @@ declare namespace ProcessManager {
     stableAfter?: number
     /** A pipe for `writeStdin`, or /dev/null. Default 'pipe'. */
     stdin?: 'pipe' | 'ignore'
-    /** Bytes queued for stdin from which `writeStdin` answers false. Default 65536. */
+    /** Bytes queued for stdin from which `writeStdin` and `sendMessage` answer false. Default 65536. */
     stdinHighWaterMark?: number
-    /** Bytes queued for stdin beyond which `writeStdin` throws. Default 64 MiB. */
+    /** Bytes queued for stdin beyond which `writeStdin` and `sendMessage` throw. Default 64 MiB. */
     maxStdinBytes?: number
     /** Of the output events: text, or 'buffer' for Buffers. Logs are always read as UTF-8. Default 'utf8'. */
     encoding?: 'utf8' | 'latin1' | 'buffer'
+    /** Bytes that a pipe may hold once it is busy, as far as the system allows. Default 1 MiB. */
+    pipeSize?: number
+    /**
+     * What stdout is taken for. Default 'none'.
+     *
+     * - 'none': text
+     * - 'raw': JSON, one object or array a line, each handed out by a `'message'` event as it is
+     * - 'json': the same, parsed
+     *
+     * A line that is none comes by a `'stray'` event.
+     */
+    messages?: 'none' | 'raw' | 'json'
+    /** Bytes of the longest message; one that is longer is left out, with an `'error'` event. Default 10 MiB. */
+    maxMessageBytes?: number
+    /** Whether messages are kept in the log, not only what is none. Default true. */
+    logMessages?: boolean
     /** A fresh working directory of its own, removed when the process has ended. Default false. */
     privateWorkingDir?: boolean
     /**
@@ -216,6 +280,8 @@ declare namespace ProcessManager {
     monitorInterval?: number
     /** The only values that `command` may have, to the letter. Default: any. */
     allowedCommands?: readonly string[]
+    /** Bounds of the log files of processes that have one. */
+    logFile?: LogFileBounds
   }
 
   export interface ProcessConfig extends ProcessOptions {
@@ -229,6 +295,19 @@ declare namespace ProcessManager {
     env?: Readonly<Record<string, string | undefined>>
     /** Default: the host's. */
     workingDir?: string
+    /** A file, or its path alone, that the lines of both streams are appended to. Default: none. */
+    logFile?: string | LogFile
+  }
+
+  export interface LogFileBounds {
+    /** Bytes of a file; then it becomes PATH.1, that one PATH.2, and so on. Default 10 MiB. */
+    maxBytes?: number
+    /** Files that are kept, PATH itself among them. Default 5. */
+    maxFiles?: number
+  }
+
+  export interface LogFile extends LogFileBounds {
+    path: string
   }
 
   /** `stopped`: ended for whatever reason, or told to stop. `error`: could not be started, or given up. */
@@ -277,6 +356,24 @@ declare namespace ProcessManager {
     exitSignal: NodeJS.Signals | null
     /** Why it could not be started or was given up. */
     error: ProcessError | null
+    /** What came of it, over all its starts. */
+    output: { stdout: StdoutStatus; stderr: StreamStatus }
+  }
+
+  export interface StreamStatus {
+    /** Lines that ended. */
+    lines: number
+    /** Bytes of lines, without their ends. */
+    bytes: number
+    /** Lines that the log does not hold any more. */
+    droppedLines: number
+    /** Bytes of lines that were too long for the log. */
+    cutBytes: number
+  }
+
+  export interface StdoutStatus extends StreamStatus {
+    /** By `pauseOutput`. */
+    paused: boolean
   }
 
   /** Of an id that the manager does not know. */
@@ -287,6 +384,7 @@ declare namespace ProcessManager {
     exitCode?: undefined
     exitSignal?: undefined
     error?: undefined
+    output?: undefined
   }
 
   export interface ListedProcess extends Figures {
@@ -305,6 +403,40 @@ declare namespace ProcessManager {
   export interface ProcessLogs {
     stdout: string[]
     stderr: string[]
+  }
+
+  /** Which lines of a log. */
+  export interface LogQuery {
+    /**
+     * At most so many: the last of them, or behind `since` the first. Default 100 (10 where a log is followed), all
+     * behind `since`.
+     */
+    lines?: number
+    /** Only those behind the line of this number. */
+    since?: number
+    /** Only those of this stream. */
+    stream?: 'stdout' | 'stderr'
+    /** Only those of this start, 0 the first. */
+    start?: number
+    /** Only those with this text in them. */
+    search?: string
+  }
+
+  export interface FollowOptions extends LogQuery {
+    /** Ends it. */
+    signal?: AbortSignal
+  }
+
+  export interface LogRecord {
+    /** Counts the lines of both streams of a process, from 1. A gap tells of lines that are lost or were not asked for. */
+    seq: number
+    /** When its end was read, in ms since the epoch, with fractions. */
+    time: number
+    stream: 'stdout' | 'stderr'
+    /** Which start of the command wrote it, 0 the first. */
+    start: number
+    /** Without its line end. */
+    line: string
   }
 
   /** What this module throws and reports. */
@@ -328,6 +460,18 @@ declare namespace ProcessManager {
   export interface LineEvent {
     processId: string
     stream: 'stdout' | 'stderr'
+    /** Without its line end. Text, or with `encoding: 'buffer'` a Buffer. */
+    line: any
+  }
+
+  export interface MessageEvent {
+    processId: string
+    /** With `messages: 'json'` what it means; else text, or with `encoding: 'buffer'` a Buffer. */
+    message: any
+  }
+
+  export interface StrayEvent {
+    processId: string
     /** Without its line end. Text, or with `encoding: 'buffer'` a Buffer. */
     line: any
   }
@@ -422,11 +566,18 @@ declare namespace ProcessManager {
     stderr: OutputEvent
     /** Each finished line. */
     line: LineEvent
+    /** Each message on stdout; only with `messages`. */
+    message: MessageEvent
+    /** A line where a message was expected that is none. */
+    stray: StrayEvent
     /** It has been started, for the first time or again. */
     spawn: SpawnEvent
     /** Once per start, after its last output. */
     exit: ExitEvent
-    /** It could not be started, was given up, lost its stdin or its keeper. Without a listener it is a process warning. */
+    /**
+     * It could not be started, was given up, lost its stdin or its keeper, wrote a message that is too long
+     * (`ERR_MESSAGE_TOO_LONG`), or its log file cannot be written. Without a listener it is a process warning.
+     */
     error: ErrorEvent
     /** It runs again. */
     restart: RestartEvent

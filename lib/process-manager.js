@@ -128,8 +128,10 @@ class ProcessManager extends ListeningEmitter {
   followLogs(id, options = {}) {
     const query = readQuery(options, FOLLOWED_TAIL)
     const signal = readAbortSignal(options)
-    if (this.#native.status(lookup(id)) === undefined) throw unknownProcess(id)
-    return new LogFollower(this.#native, id, query, (seq) => this.#awaitLog(id, seq), signal)
+    const begin = findLines(this.#native, lookup(id), { ...query, lines: 0 })
+    if (begin === undefined) throw unknownProcess(id)
+    const log = { manager: this.#native, id, life: begin.life, awaitLines: (seq) => this.#awaitLog(id, seq) }
+    return new LogFollower(log, query, signal)
   }
 
   #awaitLog(id, seq) {

@@ -206,7 +206,8 @@ struct Records {
 
 /* (id, lines, since, streams, start, search): [text of the lines, their count, an
  * ArrayBuffer with seq, time in ms, start and stream of each, seq of the newest line
- * there is, whether the process has ended], or undefined for an unknown id. */
+ * there is, whether the process has ended, its number among all there have been], or
+ * undefined for an unknown id. */
 Napi::Value Manager::QueryLog(const Napi::CallbackInfo &info) {
   Reader in(info.Env());
   Writer out(info.Env());
@@ -233,6 +234,7 @@ Napi::Value Manager::QueryLog(const Napi::CallbackInfo &info) {
   values.Add(out.ArrayBuffer(records.numbers.text()));
   values.Add(out.Number(static_cast<double>(answer.last_seq)));
   values.Add(out.Boolean(answer.ended));
+  values.Add(out.Number(static_cast<double>(answer.life)));
   return Result(values.array);
 }
 

@@ -59,20 +59,16 @@ static void pass_over(pm_manager_t *m, pm_str_t id) {
 }
 
 /* An ended process gives its id to a new one. */
-static int free_id(pm_manager_t *m, pm_str_t id, pm_error_t *error) {
-  pm__process_t *old = pm__table_find(m, id);
+static int check_id_is_free(const pm_manager_t *m, pm_str_t id, pm_error_t *error) {
+  const pm__process_t *old = pm__table_find(m, id);
   char quoted[128];
-  if (!old) return 0;
-  if (!pm__process_is_live(old)) {
-    pm__process_forget(old);
-    return 0;
-  }
+  if (!old || !pm__process_is_live(old)) return 0;
   return pm__error_set(error, UV_EEXIST, "ERR_ID_IN_USE", "Error", "config.id %s is in use by a process that is alive",
                        pm__error_quote(quoted, sizeof(quoted), id));
 }
 
 /* Two that write and rotate one file would lose lines. */
-static int check_log_file(pm_manager_t *m, pm_str_t path, pm_error_t *error) {
+static int check_log_file(const pm_manager_t *m, pm_str_t path, pm_error_t *error) {
   char quoted[PM__QUOTE_SIZE];
   for (const pm__process_t *p = path.base ? m->first : NULL; p; p = p->next) {
     if (!p->log_file || !pm__process_is_live(p)) continue;
@@ -107,9 +103,11 @@ int pm_process_spawn(pm_manager_t *m, const pm_config_t *config, pm_str_t *id, p
     goto free_command;
   }
   pm_str_t wanted = config->id.base ? config->id : make_id(m, made, sizeof(made));
-  r = free_id(m, wanted, error);
+  r = check_id_is_free(m, wanted, error);
   if (r == 0) r = check_log_file(m, config->log_file, error);
   if (r != 0) goto free_command;
+  pm__process_t *old = pm__table_find(m, wanted);
+  if (old) pm__process_forget(old);
   r = pm__process_new(m, wanted, &command, config, &p);
   if (r != 0) return pm__error_no_memory(error);
   if (config->id.base) pass_over(m, config->id);
@@ -164,7 +162,12 @@ int pm_process_stop(pm_manager_t *m, pm_str_t id, double timeout, pm_done_cb cb,
 int pm_process_restart(pm_manager_t *m, pm_str_t id, pm_done_cb cb, void *arg, pm_error_t *error) {
   pm__process_t *p = pm__table_find(m, id);
   if (!p) return UV_ENOENT;
-  int r = pm__process_is_live(p) && !m->refuses ? 0 : check_room(m, error);
+  bool is_live = pm__process_is_live(p);
+  int r = is_live && !m->refuses ? 0 : check_room(m, error);
+  if (r == 0 && p->log_file && !is_live) {
+    const char *path = pm__log_file_path(p->log_file);
+    r = check_log_file(m, (pm_str_t){path, strlen(path)}, error);
+  }
   if (r != 0) return r;
   pm__waiter_t *w = new_waiter(cb, arg);
   if (!w || pm__events_reserve(m, PM__EVENTS_PER_CALL) != 0) {
@@ -260,7 +263,7 @@ int pm_process_log_query(pm_manager_t *m, pm_str_t id, const pm_log_query_t *que
                          void (*each)(void *arg, const pm_log_line_t *line), void *arg, pm_log_answer_t *answer) {
   const pm__process_t *p = pm__table_find(m, id);
   if (!p) return UV_ENOENT;
-  *answer = (pm_log_answer_t){.last_seq = p->last_seq, .ended = !pm__process_is_live(p)};
+  *answer = (pm_log_answer_t){.last_seq = p->last_seq, .ended = !pm__process_is_live(p), .life = p->life};
   return pm__log_query(p->logs, query, each, arg);
 }
 

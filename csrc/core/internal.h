@@ -132,7 +132,8 @@ struct pm__process {
   pm__process_t *hash_next;
   pm_str_t id; /* owned */
   uint32_t hash;
-  bool known; /* in the manager's table */
+  bool known;    /* in the manager's table */
+  uint64_t life; /* counts the manager's processes */
 
   pm__command_t command;
   pm_options_t options;
@@ -200,6 +201,7 @@ struct pm_manager {
   pm__process_t *ended_first, *ended_last;
   size_t live, ended;
   uint64_t next_id;
+  uint64_t lives; /* processes that there have been */
 
   pm__run_t *runs;
   pm__events_t events;

@@ -50,6 +50,7 @@ int pm__table_add(pm_manager_t *m, pm__process_t *p) {
   *(m->last ? &m->last->next : &m->first) = p;
   m->last = p;
   m->known++;
+  p->life = ++m->lives;
   p->known = true;
   return 0;
 }

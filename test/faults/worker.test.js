@@ -2,6 +2,9 @@
 
 // Worker threads that end, at any step of a manager's life.
 
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
 const { runHost } = require('../support/host')
 
 /** Runs `steps` in workers of a host, each ended `times` times as soon as it says so. */
@@ -24,6 +27,9 @@ const hostOfWorkers = async ({ root, print }, source, times) => {
   }
   print(codes.every(code => code === 0 || code === 1))
 }
+
+const logFile = path.join(os.tmpdir(), `pm-worker-${process.pid}.log`)
+afterAll(() => fs.rmSync(logFile, { force: true }))
 
 const start = name => `manager.spawnProcess({ command: fixture('${name}') })`
 const steps = {
@@ -48,6 +54,19 @@ const steps = {
     manager.on('error', now)`,
   'with a private directory': `const manager = new ProcessManager({ privateWorkingDir: true });
     ${start('say-ready')}; manager.on('stdout', now)`,
+  'while a log file is written': `const manager = new ProcessManager();
+    const logFile = { path: ${JSON.stringify(logFile)}, maxBytes: 65536, maxFiles: 1 };
+    const id = manager.spawnProcess({ command: fixture('flood'), args: ['100000000', '80'], logFile });
+    manager.followLogs(id).next().then(now)`,
+  'with messages on both ways': `const manager = new ProcessManager({ messages: 'json' });
+    const id = manager.spawnProcess({ command: fixture('echo-stdin') });
+    for (let i = 0; i < 50; i++) manager.sendMessage(id, { text: 'x'.repeat(10000) });
+    manager.on('message', ({ message }) => { manager.sendMessage(id, message); now() })`,
+  'with a follower that waits': `const manager = new ProcessManager(); const id = ${start('never-read-stdin')};
+    const follower = manager.followLogs(id); follower.next().then(() => { follower.next(); setImmediate(now) })`,
+  'with a paused flood': `const manager = new ProcessManager();
+    const id = manager.spawnProcess({ command: fixture('flood'), args: ['100000000', '80'] });
+    manager.once('stdout', () => { manager.pauseOutput(id); setImmediate(now) })`,
   'with five managers': `for (let i = 0; i < 5; i++) { const manager = new ProcessManager(); ${start('say-ready')} } now()`
 }
 

@@ -1,7 +1,9 @@
 // What an ES module may write.
 
 import ProcessManager, { ProcessManager as Named } from 'mcp-process-manager'
-import type { Containment, ResourceUsage, StopSignalName } from 'mcp-process-manager'
+import type {
+  Containment, FollowOptions, LogFile, LogQuery, LogRecord, ResourceUsage, StopSignalName, StreamStatus
+} from 'mcp-process-manager'
 import ProcessMetrics, { ProcessMetrics as NamedMetrics } from 'mcp-process-manager/process-metrics'
 import { EventEmitter } from 'node:events'
 
@@ -36,6 +38,11 @@ export const manager = new ProcessManager({
   hostExitTimeout: 2000,
   stopSignal: { signal: 'SIGINT', to: 'command' },
   allowedCommands: ['node'],
+  pipeSize: 65536,
+  messages: 'json',
+  maxMessageBytes: 2 ** 20,
+  logMessages: false,
+  logFile: { maxBytes: 2 ** 20, maxFiles: 2 },
   inheritEnv: 'safe',
   allowUnsafeEnv: ['LD_PRELOAD']
 })
@@ -64,6 +71,11 @@ const id = manager.spawnProcess({
   eofTimeout: 0,
   hostExitTimeout: 0,
   stopSignal: { to: 'tree' },
+  pipeSize: 4096,
+  messages: 'raw',
+  maxMessageBytes: 1024,
+  logMessages: true,
+  logFile: '/var/log/server.log',
   inheritEnv: ['PATH']
 })
 same<typeof id, string>(true)
@@ -74,6 +86,10 @@ const frozen = {
 } as const
 manager.spawnProcess({ ...frozen, env: process.env })
 manager.spawnProcess(frozen)
+
+const logFile: LogFile = { path: '/var/log/server.log', maxBytes: 4096 }
+manager.spawnProcess({ command: 'node', messages: 'none', logFile })
+manager.spawnProcess({ command: 'node', logFile: { path: 'server.log', maxFiles: 1 } })
 
 /* ---- results ---- */
 
@@ -88,6 +104,29 @@ export const exitSignal: string | null | undefined = status.exitSignal
 const logs = manager.getProcessLogs(id, 20)
 same<typeof logs.stdout, string[]>(true)
 same<typeof logs.stderr, string[]>(true)
+same<ReturnType<typeof manager.getProcessLogs>, LogRecord[]>(true)
+
+const query: LogQuery = { lines: Infinity, since: 3, stream: 'stderr', start: 0, search: 'error' }
+for (const record of manager.getProcessLogs(id, query)) {
+  same<typeof record.seq, number>(true)
+  same<typeof record.time, number>(true)
+  same<typeof record.stream, 'stdout' | 'stderr'>(true)
+  same<typeof record.start, number>(true)
+  same<typeof record.line, string>(true)
+}
+
+export async function follow (signal: AbortSignal): Promise<void> {
+  const options: FollowOptions = { ...query, signal }
+  for await (const { seq, line } of manager.followLogs(id, options)) console.log(seq + 1, line.length)
+  const follower = manager.followLogs(id)
+  same<typeof follower, AsyncIterableIterator<LogRecord>>(true)
+  await follower.return?.()
+}
+
+// Not there for an unknown id.
+same<NonNullable<typeof status.output>['stdout']['paused'], boolean>(true)
+export const counters: StreamStatus | undefined = status.output?.stderr
+export const dropped: number | undefined = status.output?.stdout.droppedLines
 
 for (const entry of manager.listProcesses()) {
   same<typeof entry.id, string>(true)
@@ -102,6 +141,10 @@ export const flags: boolean[] = [
   manager.writeStdin(id, 'text\n'),
   manager.writeStdin(id, Buffer.from('bytes')),
   manager.writeStdin(id, new Uint8Array(3)),
+  manager.sendMessage(id, { jsonrpc: '2.0', method: 'ping', id: 1 }),
+  manager.sendMessage(id, '{}'),
+  manager.pauseOutput(id),
+  manager.resumeOutput(id),
   manager.closeStdin(id),
   manager.removeProcess(id),
   manager.signalProcess(id, 'SIGUSR1'),
@@ -131,6 +174,8 @@ manager
     same<typeof stream, 'stdout' | 'stderr'>(true)
     console.log(line)
   })
+  .on('message', ({ processId, message }) => { console.log(processId.length, message.method) })
+  .once('stray', ({ processId, line }) => { console.log(processId.length, line.length) })
   .on('exit', ({ processId, code, signal }) => {
     same<typeof processId, string>(true)
     same<typeof code, number | null>(true)

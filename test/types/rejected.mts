@@ -44,6 +44,19 @@ manager.spawnProcess({ command: 'node', id: 7 })
 // @ts-expect-error no encoding of output
 manager.spawnProcess({ command: 'node', encoding: 'hex' })
 
+// @ts-expect-error no such way to take stdout
+manager.spawnProcess({ command: 'node', messages: true })
+// @ts-expect-error bytes are a number
+manager.spawnProcess({ command: 'node', maxMessageBytes: '1 MiB' })
+// @ts-expect-error true or false
+manager.spawnProcess({ command: 'node', logMessages: 'strays' })
+// @ts-expect-error a log file has a path
+manager.spawnProcess({ command: 'node', logFile: { maxBytes: 4096 } })
+// @ts-expect-error it is called maxFiles
+manager.spawnProcess({ command: 'node', logFile: { path: 'log', files: 3 } })
+// @ts-expect-error a file is one process's own
+export const logged = new ProcessManager({ logFile: 'all.log' })
+
 // @ts-expect-error an id is wanted
 void manager.stopProcess()
 // @ts-expect-error a number of milliseconds
@@ -60,6 +73,30 @@ manager.signalProcess('a', 'SIGTERM', { tree: 'yes' })
 export const stopped: boolean = manager.stopProcess('a')
 // @ts-expect-error a number of lines
 manager.getProcessLogs('a', 'all')
+// @ts-expect-error no other stream
+manager.getProcessLogs('a', { stream: 'stdin' })
+// @ts-expect-error a number
+manager.getProcessLogs('a', { since: '3' })
+// @ts-expect-error a text
+manager.getProcessLogs('a', { search: /x/ })
+// @ts-expect-error records are not apart by stream
+manager.getProcessLogs('a', { lines: 3 }).stdout
+// @ts-expect-error nothing to abort
+manager.getProcessLogs('a', { signal: AbortSignal.abort() })
+// @ts-expect-error an object of options
+manager.followLogs('a', 10)
+// @ts-expect-error a signal that aborts
+manager.followLogs('a', { signal: 'SIGTERM' })
+// @ts-expect-error it is asynchronous
+for (const record of manager.followLogs('a')) console.log(record)
+// @ts-expect-error a message is wanted
+manager.sendMessage('a')
+// @ts-expect-error stdout is the only one
+manager.pauseOutput('a', 'stderr')
+// @ts-expect-error an unknown id has none
+manager.getProcessStatus('a').output.stdout
+// @ts-expect-error stderr cannot be paused
+export const paused = manager.getProcessStatus('a').output?.stderr.paused
 // @ts-expect-error text or bytes
 manager.writeStdin('a', { json: true })
 // @ts-expect-error nothing else than what a status can be
@@ -67,6 +104,8 @@ export const crashed: boolean = manager.getProcessStatus('a').status === 'crashe
 
 // @ts-expect-error the payload of stdout has no line
 manager.on('stdout', ({ line }) => line)
+// @ts-expect-error the payload of message has no data
+manager.on('message', ({ data }) => data)
 // @ts-expect-error a payload, not its parts
 manager.on('exit', (processId: string, code: number) => code)
 // @ts-expect-error a code may be null

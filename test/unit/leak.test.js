@@ -2,6 +2,9 @@
 
 // Nothing grows: descriptors and zombies after many starts.
 
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
 const { makeManager, once, exitOf, startReady } = require('../support/manager')
 const { fixture, countDescriptors, zombies, until } = require('../support/children')
 
@@ -33,6 +36,43 @@ test('50 starts and stops, with output and waiting input', async () => {
     manager.writeStdin(id, Buffer.alloc(200000))
     await manager.stopProcess(id)
   })
+})
+
+test('30 starts with a log file, messages and followers', async () => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'pm-leak-'))
+  try {
+    const manager = makeManager({ messages: 'json' })
+    const logFile = { path: path.join(directory, 'log'), maxBytes: 4096, maxFiles: 2 }
+    await expectNoGrowth(30, async () => {
+      const id = manager.spawnProcess({ command: fixture('echo-stdin'), logFile })
+      const exit = exitOf(manager, id)
+      for (let n = 0; n < 20; n++) manager.sendMessage(id, { n, text: 'x'.repeat(1000) })
+      manager.closeStdin(id)
+      let lines = 0
+      for await (const { line } of manager.followLogs(id)) lines += line.length > 0
+      expect(lines).toBe(20)
+      await exit
+      manager.removeProcess(id)
+    })
+  } finally {
+    fs.rmSync(directory, { recursive: true })
+  }
+})
+
+test('10000 followers that end while they wait', async () => {
+  const manager = makeManager()
+  const id = await startReady(manager, { command: fixture('say-ready') })
+  const controller = new AbortController()
+  const cycle = async () => {
+    const follower = manager.followLogs(id, { lines: 0, signal: controller.signal })
+    const next = follower.next()
+    await follower.return()
+    await next
+  }
+  for (let n = 0; n < 2000; n++) await cycle()
+  const before = process.memoryUsage().rss
+  for (let n = 0; n < 8000; n++) await cycle()
+  expect(process.memoryUsage().rss - before).toBeLessThan(20 * 2 ** 20)
 })
 
 test('100 failed starts', async () => {

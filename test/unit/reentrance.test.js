@@ -13,7 +13,16 @@ const methods = {
   getProcessLogs: (manager, id) => manager.getProcessLogs(id),
   listProcesses: manager => manager.listProcesses(),
   writeStdin: (manager, id) => manager.writeStdin(id, 'x'),
+  sendMessage: (manager, id) => manager.sendMessage(id, {}),
   closeStdin: (manager, id) => manager.closeStdin(id),
+  pauseOutput: (manager, id) => manager.pauseOutput(id),
+  resumeOutput: (manager, id) => manager.pauseOutput(id) && manager.resumeOutput(id),
+  queryLogs: (manager, id) => manager.getProcessLogs(id, { search: 'x' }),
+  followLogs: async (manager, id) => {
+    const follower = manager.followLogs(id)
+    follower.next()
+    return follower.return()
+  },
   removeProcess: (manager, id) => manager.removeProcess(id),
   stopAll: manager => manager.stopAll(0),
   cleanup: manager => manager.cleanup(),
@@ -27,6 +36,8 @@ const causes = {
   stdout: manager => manager.spawnProcess({ command: fixture('say-ready') }),
   stderr: manager => manager.spawnProcess({ command: 'sh', args: ['-c', 'echo err >&2; exec sleep 100'] }),
   line: manager => manager.spawnProcess({ command: fixture('numbered-lines'), args: ['1000'] }),
+  message: manager => manager.spawnProcess({ command: 'sh', args: ['-c', 'for i in 1 2 3; do echo "[$i]"; done; exec sleep 100'], messages: 'raw' }),
+  stray: manager => manager.spawnProcess({ command: fixture('numbered-lines'), args: ['1000'], messages: 'json' }),
   exit: manager => manager.spawnProcess({ command: fixture('exit-with'), args: ['1'] }),
   error: manager => manager.spawnProcess({ command: '/none' }),
   backoff: manager => manager.spawnProcess({ command: fixture('exit-with'), args: ['1'], autoRestart: true, restartDelay: 1 }),
