@@ -72,7 +72,7 @@ static int free_id(pm_manager_t *m, pm_str_t id, pm_error_t *error) {
 }
 
 /* Two that write and rotate one file would lose lines. */
-static int check_log_file(pm_manager_t *m, pm_str_t path, pm_error_t *error) {
+static int check_log_file(const pm_manager_t *m, pm_str_t path, pm_error_t *error) {
   char quoted[PM__QUOTE_SIZE];
   for (const pm__process_t *p = path.base ? m->first : NULL; p; p = p->next) {
     if (!p->log_file || !pm__process_is_live(p)) continue;
@@ -83,6 +83,12 @@ static int check_log_file(pm_manager_t *m, pm_str_t path, pm_error_t *error) {
                            pm__error_quote(quoted, sizeof(quoted), path));
   }
   return 0;
+}
+
+static int check_own_log_file(const pm_manager_t *m, const pm__process_t *p, pm_error_t *error) {
+  if (!p->log_file) return 0;
+  const char *path = pm__log_file_path(p->log_file);
+  return check_log_file(m, (pm_str_t){path, strlen(path)}, error);
 }
 
 /* Once, to whoever is the first that does not get what it wants. */
@@ -165,6 +171,7 @@ int pm_process_restart(pm_manager_t *m, pm_str_t id, pm_done_cb cb, void *arg, p
   pm__process_t *p = pm__table_find(m, id);
   if (!p) return UV_ENOENT;
   int r = pm__process_is_live(p) && !m->refuses ? 0 : check_room(m, error);
+  if (r == 0 && !pm__process_is_live(p)) r = check_own_log_file(m, p, error);
   if (r != 0) return r;
   pm__waiter_t *w = new_waiter(cb, arg);
   if (!w || pm__events_reserve(m, PM__EVENTS_PER_CALL) != 0) {
