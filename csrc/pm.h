@@ -331,7 +331,7 @@ void pm_manager_listen(pm_manager_t *m, unsigned mask);
 /* Starts a process. 0: *id is its id, valid until the process is removed or
  * the next call. That the command could not be executed is no error here: it
  * is reported by PM_EVENT_ERROR. Else a negative code and *error: UV_EINVAL
- * (bad config), UV_EEXIST (the id is in use), UV_EAGAIN (maxProcesses),
+ * (bad config), UV_EEXIST (the id or the log file is in use), UV_EAGAIN (maxProcesses),
  * UV_EPERM (command or variable not allowed), UV_ECANCELED (manager closed),
  * UV_ENOMEM. */
 int pm_process_spawn(pm_manager_t *m, const pm_config_t *config, pm_str_t *id, pm_error_t *error);
@@ -349,8 +349,8 @@ int pm_process_stop(pm_manager_t *m, pm_str_t id, double timeout, pm_done_cb cb,
 
 /* Stops if need be, then starts again with the same config under the same id;
  * a wait for a restart is cut short. cb gets true when it runs again.
- * UV_ENOENT: unknown id. UV_EAGAIN, *error: the process limit. UV_EEXIST, *error:
- * another process that is alive has its log file. UV_ECANCELED, *error: manager closed. */
+ * UV_ENOENT: unknown id. UV_EAGAIN, *error: the process limit.
+ * UV_EEXIST, *error: its log file is in use. UV_ECANCELED, *error: manager closed. */
 int pm_process_restart(pm_manager_t *m, pm_str_t id, pm_done_cb cb, void *arg, pm_error_t *error);
 
 /* The number of "SIGTERM"; 0 for no name of a signal. */

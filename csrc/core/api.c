@@ -81,6 +81,12 @@ static int check_log_file(const pm_manager_t *m, pm_str_t path, pm_error_t *erro
   return 0;
 }
 
+static int check_own_log_file(const pm_manager_t *m, const pm__process_t *p, pm_error_t *error) {
+  if (!p->log_file) return 0;
+  const char *path = pm__log_file_path(p->log_file);
+  return check_log_file(m, (pm_str_t){path, strlen(path)}, error);
+}
+
 /* Once, to whoever is the first that does not get what it wants. */
 static void warn_keeperless(pm_manager_t *m, const pm__process_t *p) {
   pm_containment_t wanted = (pm_containment_t)p->options.value[PM_OPT_CONTAINMENT];
@@ -162,12 +168,8 @@ int pm_process_stop(pm_manager_t *m, pm_str_t id, double timeout, pm_done_cb cb,
 int pm_process_restart(pm_manager_t *m, pm_str_t id, pm_done_cb cb, void *arg, pm_error_t *error) {
   pm__process_t *p = pm__table_find(m, id);
   if (!p) return UV_ENOENT;
-  bool is_live = pm__process_is_live(p);
-  int r = is_live && !m->refuses ? 0 : check_room(m, error);
-  if (r == 0 && p->log_file && !is_live) {
-    const char *path = pm__log_file_path(p->log_file);
-    r = check_log_file(m, (pm_str_t){path, strlen(path)}, error);
-  }
+  int r = pm__process_is_live(p) && !m->refuses ? 0 : check_room(m, error);
+  if (r == 0 && !pm__process_is_live(p)) r = check_own_log_file(m, p, error);
   if (r != 0) return r;
   pm__waiter_t *w = new_waiter(cb, arg);
   if (!w || pm__events_reserve(m, PM__EVENTS_PER_CALL) != 0) {

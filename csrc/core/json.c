@@ -133,10 +133,10 @@ static at_t skip_ends(nesting_t *n, at_t at, at_t end) {
 /* at is behind a bracket: where its first value begins, or behind it if it is
  * empty. */
 static at_t skip_begin(nesting_t *n, at_t at, at_t end, bool object) {
-  at_t inside = skip_space(at, end);
-  if (inside < end && *inside == (object ? '}' : ']')) return skip_ends(n, inside + 1, end);
   if (!enter(n, object)) return NULL;
-  return object ? skip_name(inside, end) : inside;
+  at = skip_space(at, end);
+  if (at < end && *at == (object ? '}' : ']')) return skip_ends(n, at, end);
+  return object ? skip_name(at, end) : at;
 }
 
 bool pm__json_is_structure(const char *bytes, size_t len) {

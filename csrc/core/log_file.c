@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "error.h"
 #include "events.h"
+#include "process.h"
 
 /* Bytes that wait at most, and ms after an error until it is tried again. */
 enum { MOST_WAITING = 4 << 20, FIRST_BUFFER = 4096, RETRY_AFTER = 1000 };
@@ -28,6 +29,8 @@ struct pm__log_file {
   bool closing;
   bool failed;      /* the last write did not work, and that has been told */
   uint64_t lost;    /* lines that found no room */
+  uint64_t lost_at; /* when and from where the last of them came */
+  pm_stream_t lost_from;
   buffer_t waiting; /* the loop's */
 
   /* The thread pool's, under the lock. */
@@ -71,23 +74,29 @@ static size_t print_prefix(char *out, pm_stream_t stream, uint64_t time) {
 }
 
 /* Says how many lines are missing here, once there is room again. */
-static void note_lost(pm__log_file_t *f, const char *prefix, size_t prefix_len) {
-  char note[64];
+static void note_lost(pm__log_file_t *f) {
+  char note[PREFIX_SIZE + 64];
   if (f->lost == 0) return;
-  size_t len = (size_t)snprintf(note, sizeof(note), "[… %" PRIu64 " lines lost]\n", f->lost);
-  if (!make_room(&f->waiting, prefix_len + len)) return;
-  put(&f->waiting, prefix, prefix_len);
+  size_t len = print_prefix(note, f->lost_from, f->lost_at);
+  len += (size_t)snprintf(note + len, sizeof(note) - len, "[… %" PRIu64 " lines lost]\n", f->lost);
+  if (!make_room(&f->waiting, len)) return;
   put(&f->waiting, note, len);
   f->lost = 0;
+}
+
+static void lose(pm__log_file_t *f, pm_stream_t stream, uint64_t time) {
+  f->lost++;
+  f->lost_at = time;
+  f->lost_from = stream;
 }
 
 void pm__log_file_add(pm__log_file_t *f, pm_stream_t stream, uint64_t time, const pm_str_t *lines, size_t count) {
   char prefix[PREFIX_SIZE];
   size_t prefix_len = print_prefix(prefix, stream, time);
   for (size_t i = 0; i < count; i++) {
-    note_lost(f, prefix, prefix_len);
+    note_lost(f);
     if (f->lost > 0 || !make_room(&f->waiting, prefix_len + lines[i].len + 1)) {
-      f->lost++;
+      lose(f, stream, time);
       continue;
     }
     put(&f->waiting, prefix, prefix_len);
@@ -142,6 +151,7 @@ static void free_file(pm__log_file_t *f) {
 
 /* What is waiting is written next. What could not be written before comes first. */
 static bool take_waiting(pm__log_file_t *f) {
+  note_lost(f);
   if (f->writing.len == 0) {
     buffer_t empty = f->writing;
     f->writing = f->waiting;
@@ -166,6 +176,13 @@ static void on_retry(uv_timer_t *timer) {
     begin_work(f);
 }
 
+/* Nothing is to be written any more before another start; meanwhile somebody may
+ * move the file away. */
+static void let_go_if_done(pm__log_file_t *f) {
+  bool is_done = f->process && !pm__process_is_live(f->process);
+  if (is_done && !f->working && f->writing.len + f->waiting.len == 0) pm__append_file_close(&f->file);
+}
+
 static void note_result(pm__log_file_t *f) {
   bool worked = f->err == 0;
   if (!worked) report(f);
@@ -174,6 +191,7 @@ static void note_result(pm__log_file_t *f) {
     begin_work(f);
   else if (!f->closing && !f->manager->closing)
     uv_timer_start(&f->manager->retry, on_retry, RETRY_AFTER, 0);
+  let_go_if_done(f);
 }
 
 static void after_work(uv_work_t *work, int status) {
@@ -201,8 +219,9 @@ void pm__log_files_init(pm_manager_t *m) {
 void pm__log_files_write_now(pm_manager_t *m) {
   for (pm__log_file_t *f = m->log_files; f; f = f->next) {
     uv_mutex_lock(&f->lock);
-    if (f->writing.len > 0) write_out(f);
-    if (f->writing.len == 0 && take_waiting(f)) write_out(f);
+    f->err = 0;
+    while (f->err == 0 && take_waiting(f))
+      write_out(f);
     uv_mutex_unlock(&f->lock);
   }
 }
@@ -236,6 +255,10 @@ const char *pm__log_file_path(const pm__log_file_t *f) {
 
 void pm__log_file_set_process(pm__log_file_t *f, pm__process_t *p) {
   f->process = p;
+}
+
+void pm__log_file_rest(pm__log_file_t *f) {
+  if (f) let_go_if_done(f);
 }
 
 void pm__log_file_close(pm__log_file_t *f) {

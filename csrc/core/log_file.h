@@ -27,6 +27,10 @@ void pm__log_file_add(pm__log_file_t *file, pm_stream_t stream, uint64_t time, c
 /* Who hears of errors; NULL: nobody any more. */
 void pm__log_file_set_process(pm__log_file_t *file, pm__process_t *p);
 
+/* Its process has ended: it is closed once all is written, until there is more. NULL
+ * is fine. */
+void pm__log_file_rest(pm__log_file_t *file);
+
 /* Hands what waits to the thread pool, for all of the manager's files. */
 void pm__log_files_flush(pm_manager_t *m);
 

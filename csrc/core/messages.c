@@ -55,8 +55,15 @@ static void take_line(batch_t *batch, const char *bytes, size_t len) {
   }
 }
 
-static void give_up(pm__framer_t *f, uint64_t bytes) {
-  f->lost = f->len + bytes;
+/* A "\r" at its very end is a part of the line end. */
+static void lose_part(pm__framer_t *f, const char *bytes, size_t len) {
+  f->lost += len;
+  f->lost_ends_in_cr = bytes[len - 1] == '\r';
+}
+
+static void give_up(pm__framer_t *f, const char *bytes, size_t len) {
+  f->lost = f->len;
+  lose_part(f, bytes, len);
   pm__framer_free(f);
 }
 
@@ -76,9 +83,9 @@ static bool grow(pm__framer_t *f, size_t wanted) {
 static void keep(pm__framer_t *f, const char *bytes, size_t len, size_t max) {
   if (len == 0) return;
   if (f->lost > 0) {
-    f->lost += len;
+    lose_part(f, bytes, len);
   } else if (f->len + len > max + 1 || !grow(f, f->len + len)) {
-    give_up(f, len);
+    give_up(f, bytes, len);
   } else {
     memcpy(f->partial + f->len, bytes, len);
     f->len += len;
@@ -88,7 +95,7 @@ static void keep(pm__framer_t *f, const char *bytes, size_t len, size_t max) {
 /* The end of what came in pieces. */
 static void end_partial(pm__framer_t *f, batch_t *batch) {
   if (f->lost > 0) {
-    uint64_t bytes = f->lost;
+    uint64_t bytes = f->lost - f->lost_ends_in_cr;
     f->lost = 0;
     lose(batch, bytes);
     return;

@@ -13,6 +13,7 @@ typedef struct pm__framer {
   char *partial; /* the beginning of a message; NULL until one comes in pieces */
   size_t len, capacity;
   uint64_t lost; /* bytes so far of a message that is too long, of which no more is kept; 0: none */
+  bool lost_ends_in_cr;
 } pm__framer_t;
 
 /* Where lines go to. Those of messages come in batches. bytes are valid during the

@@ -7,6 +7,7 @@
 #include "backoff.h"
 #include "error.h"
 #include "events.h"
+#include "log_file.h"
 #include "private_dir.h"
 #include "run.h"
 #include "table.h"
@@ -106,6 +107,7 @@ static void set_state(pm__process_t *p, pm__state_t state) {
   if (state == PM__EXITED || state == PM__FAILED) {
     pm__private_dir_remove_later(p);
     pm__table_mark_ended(m, p);
+    pm__log_file_rest(p->log_file);
     pm__process_tell_log_watcher(p);
   }
 }

@@ -5,6 +5,7 @@
 #ifndef PM_PLATFORM_APPEND_FILE_H
 #define PM_PLATFORM_APPEND_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ typedef struct pm__append_file {
   unsigned max_files; /* path itself among them; the oldest goes */
   int fd;             /* -1 until the first write */
   uint64_t size;
+  bool is_in_line; /* a write took only a part of the last line */
 } pm__append_file_t;
 
 void pm__append_file_init(pm__append_file_t *f, char *path, uint64_t max_bytes, unsigned max_files);

@@ -37,6 +37,7 @@ static int open_file(pm__append_file_t *f, const char **syscall) {
     return fail(syscall, "open");
   }
   f->size = (uint64_t)stat.st_size;
+  f->is_in_line = false;
   return 0;
 }
 
@@ -62,13 +63,14 @@ static int rotate(pm__append_file_t *f, const char **syscall) {
   return open_file(f, syscall);
 }
 
-/* How much of it fits before the file is full: whole lines, but at least one. */
+/* How much of it fits before the file is full: whole lines, but at least one; what is
+ * left of a line goes where its beginning is. */
 static size_t fitting(const pm__append_file_t *f, const char *bytes, size_t len) {
   uint64_t room = f->max_bytes > f->size ? f->max_bytes - f->size : 0;
   if (len <= room) return len;
   const char *last = room > 0 ? memrchr(bytes, '\n', (size_t)room) : NULL;
   if (last) return (size_t)(last - bytes) + 1;
-  if (f->size > 0) return 0;
+  if (f->size > 0 && !f->is_in_line) return 0;
   const char *first = memchr(bytes, '\n', len);
   return first ? (size_t)(first - bytes) + 1 : len;
 }
@@ -87,6 +89,7 @@ int pm__append_file_write(pm__append_file_t *f, const char *bytes, size_t len, s
     if (n < 0) return fail(syscall, "write");
     *written += (size_t)n;
     f->size += (uint64_t)n;
+    if (n > 0) f->is_in_line = bytes[*written - 1] != '\n';
   }
   return r;
 }

@@ -25,7 +25,7 @@ static void push_byte(model_line_t *line, char byte) {
 static void push_line(model_line_t **lines, size_t *count, const char *bytes, size_t len) {
   *lines = with_room(*lines, *count, sizeof **lines);
   model_line_t *line = &(*lines)[(*count)++];
-  *line = (model_line_t){checked(malloc(len + 1)), len};
+  *line = (model_line_t){.bytes = checked(malloc(len + 1)), .len = len};
   if (len > 0) memcpy(line->bytes, bytes, len);
 }
 
@@ -69,7 +69,9 @@ static model_line_t shown(const log_model_t *model, const model_line_t *line) {
   char note[64] = "";
   if (kept < line->len) snprintf(note, sizeof note, " [… %zu bytes cut]", line->len - kept);
 
-  model_line_t text = {checked(malloc(kept + strlen(note) + 1)), kept + strlen(note)};
+  model_line_t text = *line;
+  text.len = kept + strlen(note);
+  text.bytes = checked(malloc(text.len + 1));
   if (kept > 0) memcpy(text.bytes, line->bytes, kept);
   memcpy(text.bytes + kept, note, strlen(note));
   return text;
@@ -80,6 +82,10 @@ static void end_open(log_model_t *model) {
   model->total_bytes += model->open.len;
   evict_for(model, model->open.len);
   push_line(&model->lines, &model->count, model->open.bytes, model->open.len);
+  model_line_t *line = &model->lines[model->count - 1];
+  line->seq = model->last_seq ? ++*model->last_seq : model->total_lines;
+  line->time = model->time;
+  line->start = model->start;
   evict_for(model, 0);
 
   model_line_t text = shown(model, &model->open);
@@ -162,6 +168,17 @@ static const char *lists_differ(const model_line_t *a, size_t a_count, const mod
   return NULL;
 }
 
+static const char *stamps_differ(const pm__log_ring_t *ring, const log_model_t *model) {
+  for (size_t i = 0; i < model->count; i++) {
+    const pm__log_line_t *line = pm__log_ring_line(ring, i);
+    const model_line_t *expected = &model->lines[i];
+    if (line->seq != expected->seq) return "number of a line";
+    if (line->time != expected->time) return "time of a line";
+    if (line->start != expected->start) return "start of a line";
+  }
+  return NULL;
+}
+
 const char *log_ring_differs(const pm__log_ring_t *ring, const log_model_t *model) {
   const char *problem = log_ring_unsound(ring);
   if (problem) return problem;
@@ -183,6 +200,7 @@ const char *log_ring_differs(const pm__log_ring_t *ring, const log_model_t *mode
   }
   if (pm__log_ring_tail(ring, SIZE_MAX, heard_line, &heard) < 0) problem = "pm__log_ring_tail failed";
   if (!problem) problem = lists_differ(heard.lines, heard.count, expected, expected_count);
+  if (!problem) problem = stamps_differ(ring, model);
   heard_free(&heard);
   free_lines(expected, expected_count);
   return problem;
@@ -190,4 +208,84 @@ const char *log_ring_differs(const pm__log_ring_t *ring, const log_model_t *mode
 
 const char *heard_differs(const heard_t *heard, const log_model_t *model) {
   return lists_differ(heard->lines, heard->count, model->handed_out, model->handed_out_count);
+}
+
+/* ---- queries ------------------------------------------------------------------------ */
+
+static bool contains(const char *bytes, size_t len, pm_str_t wanted) {
+  for (size_t at = 0; at + wanted.len <= len; at++)
+    if (memcmp(bytes + at, wanted.base, wanted.len) == 0) return true;
+  return false;
+}
+
+static bool is_wanted(const log_model_t *model, const model_line_t *line, const pm_log_query_t *q) {
+  if (q->has_since && line->seq <= q->since) return false;
+  if (q->has_start && line->start != q->start) return false;
+  return !q->search.base || contains(line->bytes, kept_len(model, line->len), q->search);
+}
+
+typedef struct answer {
+  pm_log_line_t *lines; /* their text is owned */
+  size_t count;
+} answer_t;
+
+static void push_answer(void *arg, const pm_log_line_t *line) {
+  answer_t *answer = arg;
+  if (!line->text.base) abort(); /* it would mean "not given" */
+  answer->lines = with_room(answer->lines, answer->count, sizeof *answer->lines);
+  pm_log_line_t *own = &answer->lines[answer->count++];
+  char *text = checked(malloc(line->text.len + 1));
+  memcpy(text, line->text.base, line->text.len);
+  *own = *line;
+  own->text.base = text;
+}
+
+static void free_answer(answer_t *answer) {
+  for (size_t i = 0; i < answer->count; i++)
+    free((char *)answer->lines[i].text.base);
+  free(answer->lines);
+}
+
+/* All lines that are wanted, by their number. */
+static answer_t all_wanted(const log_model_t *models, const pm_log_query_t *q, uint64_t last) {
+  answer_t all = {0};
+  for (uint64_t seq = 1; seq <= last; seq++) {
+    for (int s = 0; s < PM_STREAM_COUNT; s++) {
+      for (size_t i = 0; i < models[s].count && q->streams & (1U << s); i++) {
+        const model_line_t *line = &models[s].lines[i];
+        if (line->seq != seq || !is_wanted(&models[s], line, q)) continue;
+        model_line_t text = shown(&models[s], line);
+        const pm_log_line_t found = {{text.bytes, text.len}, seq, line->time, line->start, (pm_stream_t)s};
+        push_answer(&all, &found);
+        free(text.bytes);
+      }
+    }
+  }
+  return all;
+}
+
+static const char *answers_differ(const answer_t *got, const answer_t *all, const pm_log_query_t *q) {
+  size_t count = q->lines < all->count ? q->lines : all->count;
+  size_t first = q->has_since ? 0 : all->count - count;
+  if (got->count != count) return "query: number of lines";
+  for (size_t i = 0; i < count; i++) {
+    const pm_log_line_t *a = &got->lines[i];
+    const pm_log_line_t *b = &all->lines[first + i];
+    if (a->seq != b->seq || a->stream != b->stream) return "query: which line";
+    if (a->time != b->time || a->start != b->start) return "query: stamp of a line";
+    if (a->text.len != b->text.len || memcmp(a->text.base, b->text.base, a->text.len) != 0)
+      return "query: text of a line";
+  }
+  return NULL;
+}
+
+const char *log_query_differs(const pm__log_ring_t *rings, const log_model_t *models, const pm_log_query_t *query) {
+  answer_t all = all_wanted(models, query, *models[0].last_seq);
+  answer_t got = {0};
+  const char *problem = NULL;
+  if (pm__log_query(rings, query, push_answer, &got) != 0) problem = "pm__log_query failed";
+  if (!problem) problem = answers_differ(&got, &all, query);
+  free_answer(&got);
+  free_answer(&all);
+  return problem;
 }

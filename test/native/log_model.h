@@ -7,10 +7,12 @@
 #define PM_TEST_LOG_MODEL_H
 
 #include "core/lines.h"
+#include "core/log_query.h"
 
 typedef struct model_line {
   char *bytes; /* all of them, however long */
   size_t len;
+  uint64_t seq, time, start;
 } model_line_t;
 
 typedef struct log_model {
@@ -23,6 +25,10 @@ typedef struct log_model {
   size_t handed_out_count;
   uint64_t total_lines;
   uint64_t total_bytes;
+
+  /* What lines get that end from now on, as in pm__log_ring_t. */
+  uint64_t *last_seq;
+  uint64_t time, start;
 } log_model_t;
 
 void log_model_init(log_model_t *model, size_t max_lines, size_t max_bytes);
@@ -45,5 +51,9 @@ void heard_free(heard_t *heard);
 const char *log_ring_unsound(const pm__log_ring_t *ring);
 const char *log_ring_differs(const pm__log_ring_t *ring, const log_model_t *model);
 const char *heard_differs(const heard_t *heard, const log_model_t *model);
+
+/* Whether the query gives of the rings what a look at every line of their models
+ * does. */
+const char *log_query_differs(const pm__log_ring_t *rings, const log_model_t *models, const pm_log_query_t *query);
 
 #endif /* PM_TEST_LOG_MODEL_H */

@@ -363,8 +363,11 @@ void host_turn(host_t *h, int n) {
     uv_run(&h->loop, UV_RUN_NOWAIT);
 }
 
+/* A turn of UV_RUN_ONCE runs timers that are due first, and would then wait all the
+ * same. */
 static void on_time(uv_timer_t *timer) {
   *(bool *)timer->data = true;
+  uv_stop(timer->loop);
 }
 
 void host_pass_time(host_t *h, unsigned ms) {
