@@ -50,9 +50,9 @@ function toJson(message) {
   }
 }
 
-/** What is sent as a message: a line of text. */
+/** What is sent as a message: a line, as text or as its bytes; else what JSON makes of it. */
 function readMessage(message) {
-  if (typeof message === 'string') return message
+  if (typeof message === 'string' || ArrayBuffer.isView(message)) return readData(message)
   const text = toJson(message)
   if (text === undefined) throw wrongType('message', 'a string, or a value that JSON can say', message)
   return text

@@ -128,7 +128,7 @@ declare class ProcessManager extends EventEmitter {
   /**
    * Queues a message for stdin, as one line. What is sent in one turn of the loop is written together.
    *
-   * @param message a string is sent as it is, everything else as JSON
+   * @param message a string, a Buffer or a typed array is sent as it is, everything else as JSON
    * @returns false: better wait for `'drain'`
    * @throws {TypeError} `ERR_INVALID_MESSAGE`: there is a line end in it, or no JSON for it; `ERR_INVALID_ARG_TYPE`:
    * undefined, a function or a symbol

@@ -178,7 +178,7 @@ class ProcessManager extends ListeningEmitter {
    * Queues a message for stdin, as one line of JSON. What is sent in one turn of the
    * loop goes out together. Throws as writeStdin does.
    *
-   * @param {unknown} message a string is sent as it is, everything else as JSON
+   * @param {unknown} message text or bytes are sent as they are, everything else as JSON
    * @returns {boolean} false: better wait for 'drain'
    */
   sendMessage(id, message) {

@@ -105,7 +105,7 @@ static void on_lost(void *arg, uint64_t bytes) {
   pm__process_t *p = o->run->process;
   double max = p->options.value[PM_OPT_MAX_MESSAGE_BYTES];
   pm_error_t error;
-  if (pm__events_reserve(p->manager, PM__EVENTS_PER_CALL) != 0) return;
+  if (o->run->over || pm__events_reserve(p->manager, PM__EVENTS_PER_CALL) != 0) return;
   if ((double)bytes > max)
     pm__error_set(&error, UV_E2BIG, "ERR_MESSAGE_TOO_LONG", "Error",
                   "A message of %.0f bytes is longer than maxMessageBytes (%.0f) and was left out", (double)bytes, max);

@@ -23,6 +23,7 @@ async function received (send, options) {
 describe('what is sent', () => {
   test.each([
     ['a string as it is', '{"a": 1}', '{"a": 1}'], ['a string that is no JSON', 'hello €', 'hello €'], ['an empty string', '', ''],
+    ['the bytes of a Buffer', Buffer.from('{"€":1}'), '{"€":1}'], ['a typed array', new Uint16Array([0x6161]), 'aa'],
     ['an object', { jsonrpc: '2.0', id: 1, params: { t: 'a\n€😀\u2028' } }, '{"jsonrpc":"2.0","id":1,"params":{"t":"a\\n€😀\u2028"}}'],
     ['an array', [1, [null]], '[1,[null]]'], ['a number', 1.5, '1.5'], ['null', null, 'null'], ['a boolean', false, 'false'],
     ['what toJSON says', { toJSON: () => ({ x: 1 }) }, '{"x":1}'], ['a lone surrogate in an object', ['\ud800'], '["\\ud800"]'],
