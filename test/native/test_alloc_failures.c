@@ -20,6 +20,7 @@ typedef struct scene {
   pm_manager_t *m;
   unsigned spawns, exits, outputs, errors, no_memory, answers_due, answers;
   bool active, idle, closed;
+  pm_str_t log_file; /* of what is started */
 } scene_t;
 
 static void on_done(void *arg, bool result) {
@@ -84,6 +85,23 @@ static void on_lines(pm_manager_t *m, pm_str_t id, pm_stream_t stream, const pm_
   (void)encoding;
 }
 
+static void on_messages(pm_manager_t *m, pm_str_t id, const pm_str_t *messages, size_t count, pm_messages_t mode,
+                        pm_encoding_t encoding) {
+  (void)m;
+  (void)id;
+  (void)messages;
+  (void)count;
+  (void)mode;
+  (void)encoding;
+}
+
+static void on_stray(pm_manager_t *m, pm_str_t id, pm_str_t line, pm_encoding_t encoding) {
+  (void)m;
+  (void)id;
+  (void)line;
+  (void)encoding;
+}
+
 static void on_active(pm_manager_t *m, bool active) {
   scene_t *s = pm_manager_data(m);
   assert_true(active != s->active);
@@ -106,6 +124,7 @@ static void spawn(scene_t *s, const char *id, const char *command, const char *a
                         .working_dir = options->value[PM_OPT_PRIVATE_WORKING_DIR] ? (pm_str_t){0} : str("/"),
                         .env = env,
                         .env_count = 2,
+                        .log_file = s->log_file,
                         .options = *options};
   pm_str_t made;
   pm_error_t error;
@@ -189,6 +208,60 @@ static void many(scene_t *s, pm_options_t *o) {
   wait_until_idle(s);
 }
 
+static void send_message(scene_t *s, const char *id, const char *message) {
+  pm_error_t error;
+  bool ready;
+  int r = pm_process_send(s->m, str(id), str(message), &ready, &error);
+  if (r != UV_ENOENT && r != UV_EPIPE) check(s, r, &error);
+}
+
+static void count_line(void *arg, const pm_log_line_t *line) {
+  assert_non_null(line->text.base);
+  ++*(size_t *)arg;
+}
+
+static void query(scene_t *s, const char *id) {
+  const pm_log_query_t q = {.lines = 100, .streams = 1 << PM_STDOUT | 1 << PM_STDERR, .search = str("a")};
+  pm_log_answer_t answer;
+  size_t lines = 0;
+  int r = pm_process_log_query(s->m, str(id), &q, count_line, &lines, &answer);
+  if (r == UV_ENOENT) return;
+  check(s, r, NULL);
+  assert_true(lines <= answer.last_seq);
+}
+
+/* Messages in and out, lines that go round the end of a small log and into a file, and
+ * somebody who follows it. */
+static void talks_in_messages(scene_t *s, pm_options_t *o) {
+  static char large[9000];
+  char directory[256];
+  char path[300];
+  bool closed;
+  make_scratch(directory, sizeof(directory));
+  snprintf(path, sizeof(path), "%s/log", directory);
+  s->log_file = str(path);
+  memset(large, 'a', sizeof(large) - 1);
+  memcpy(large, "[\"", 2);
+  memcpy(large + sizeof(large) - 3, "\"]", 2);
+  o->value[PM_OPT_MESSAGES] = PM_MESSAGES_RAW;
+  o->value[PM_OPT_MAX_LOG_BYTES] = 1024;
+  spawn(s, "a", PM_FIXTURES "/echo-stdin", "x", o);
+  pm_process_log_watch(s->m, str("a"), 0);
+  for (int i = 0; i < 20; i++) {
+    send_message(s, "a", "{\"a\":[1,2,3]}");
+    send_message(s, "a", i % 5 ? "a stray" : large);
+    if (i % 4 == 3) uv_run(&s->loop, UV_RUN_NOWAIT);
+  }
+  query(s, "a");
+  pm_process_pause(s->m, str("a"), true);
+  pm_process_pause(s->m, str("a"), false);
+  pm_process_close_stdin(s->m, str("a"), &closed);
+  wait_until_idle(s);
+  query(s, "a");
+  s->log_file = (pm_str_t){0};
+  remove_scratch(directory);
+}
+
 /* Nothing is left, not even of what a keeper has lost: that would be the test's own
  * child (see main). The members of a group are killed, but not waited for. */
 static void assert_nothing_left(bool kept) {
@@ -200,8 +273,12 @@ static void assert_nothing_left(bool kept) {
 /* The manager itself may not come about; everything else must go on without
  * whatever failed, and close. */
 static unsigned play(void (*scenario)(scene_t *s, pm_options_t *o)) {
-  const pm_callbacks_t callbacks = {
-      .on_event = on_event, .on_output = on_output, .on_lines = on_lines, .on_active = on_active};
+  const pm_callbacks_t callbacks = {.on_event = on_event,
+                                    .on_output = on_output,
+                                    .on_lines = on_lines,
+                                    .on_messages = on_messages,
+                                    .on_stray = on_stray,
+                                    .on_active = on_active};
   pm_manager_config_t config = {.portable = wants_portable()};
   scene_t s = {0};
   pm_options_t options;
@@ -218,7 +295,7 @@ static unsigned play(void (*scenario)(scene_t *s, pm_options_t *o)) {
   pm_keeper_unref(config.keeper);
   check(&s, r, NULL);
   if (r == 0) {
-    pm_manager_listen(s.m, PM_LISTEN_STDOUT | PM_LISTEN_STDERR | PM_LISTEN_LINES);
+    pm_manager_listen(s.m, LISTEN_ALL);
     scenario(&s, &options);
     pm_manager_close(s.m, on_closed, &s);
     assert_int_equal(s.answers, s.answers_due);
@@ -286,12 +363,18 @@ static void test_many(void **state) {
   fail_each(many);
 }
 
+static void test_talks_in_messages(void **state) {
+  (void)state;
+  fail_each(talks_in_messages);
+}
+
 int main(void) {
   if (wants_keeper()) prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ends_by_itself),     cmocka_unit_test(test_cannot_be_started),
       cmocka_unit_test(test_fails_and_restarts), cmocka_unit_test(test_is_stopped_and_restarted),
       cmocka_unit_test(test_leaves_something),   cmocka_unit_test(test_many),
+      cmocka_unit_test(test_talks_in_messages),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
