@@ -174,6 +174,7 @@ static void on_retry(uv_timer_t *timer) {
   pm_manager_t *m = timer->data;
   for (pm__log_file_t *f = m->log_files; f; f = f->next)
     begin_work(f);
+  if (!m->closing) pm__manager_update_active(m);
 }
 
 /* Nothing is to be written any more before another start; meanwhile somebody may

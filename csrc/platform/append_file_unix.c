@@ -25,11 +25,23 @@ static int fail(const char **syscall, const char *name) {
   return -err;
 }
 
+/* A host that was killed may have left a part of a line: what follows begins a new
+ * one. */
+static int end_line(pm__append_file_t *f, const char **syscall) {
+  char last;
+  if (f->size == 0) return 0;
+  if (pread(f->fd, &last, 1, (off_t)f->size - 1) != 1) return fail(syscall, "pread");
+  if (last == '\n') return 0;
+  if (write(f->fd, "\n", 1) != 1) return fail(syscall, "write");
+  f->size++;
+  return 0;
+}
+
 /* Readable by its owner alone: what servers write may hold secrets. */
 static int open_file(pm__append_file_t *f, const char **syscall) {
   struct stat stat;
   if (f->fd >= 0) return 0;
-  f->fd = open(f->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+  f->fd = open(f->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
   if (f->fd < 0) return fail(syscall, "open");
   if (fstat(f->fd, &stat) != 0 || !S_ISREG(stat.st_mode)) {
     pm__append_file_close(f);
@@ -38,7 +50,9 @@ static int open_file(pm__append_file_t *f, const char **syscall) {
   }
   f->size = (uint64_t)stat.st_size;
   f->is_in_line = false;
-  return 0;
+  int r = end_line(f, syscall);
+  if (r != 0) pm__append_file_close(f);
+  return r;
 }
 
 /* path.2 becomes path.3, path.1 path.2, path path.1; one that is not there is no

@@ -76,6 +76,13 @@ describe('the file', () => {
     expect(linesIn()).toEqual(['before', 'one', 'two', 'three', 'three'])
   })
 
+  test('goes on with a new line where a host was killed within one', async () => {
+    await logged(shell('echo whole'))
+    fs.appendFileSync(file, '2026-11-28T09:30:00.123Z stdout ha')
+    await logged(shell('echo next'))
+    expect(linesIn()).toEqual(['whole', 'ha', 'next'])
+  })
+
   test('is written while the process runs', async () => {
     const manager = makeManager()
     const id = manager.spawnProcess({ command: fixture('echo-stdin'), logFile: file })
