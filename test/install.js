@@ -4,7 +4,7 @@
 // and runs some rows of the orphan matrix there. --keep leaves the directory.
 
 const assert = require('node:assert/strict')
-const { execFileSync, fork } = require('node:child_process')
+const { execFileSync, fork, spawnSync } = require('node:child_process')
 const { randomUUID } = require('node:crypto')
 const { once } = require('node:events')
 const fs = require('node:fs')
@@ -14,7 +14,7 @@ const { runCell } = require('./orphans/cell')
 const { rows, ends, cells, named, inParallel } = require('./orphans/matrix')
 const { prepare } = require('./orphans/place')
 const { survivorsWith } = require('./setup/survivors')
-const { npm, pack, packIn } = require('./support/npm')
+const { npm, pack, packIn, root } = require('./support/npm')
 
 const name = 'mcp-process-manager'
 const built = 'build/Release/process_manager.node'
@@ -126,6 +126,24 @@ async function fromSource (args, cli) {
   npm(project, rebuild, cli)
   expectUse(project, built)
   await expectNoOrphans(project)
+  made.builtProject = project
+}
+
+/* As on systems where it cannot be linked without libc; the build has to say so. */
+async function linkedOtherwise () {
+  const directory = packageIn(made.builtProject)
+  const quiet = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }
+  for (const linkage of ['static', 'dynamic']) {
+    // By npm, which knows where Node's headers are.
+    const args = ['exec', '--', 'node-gyp', 'configure', `--directory=${directory}`, '--', `-Dkeeper_linkage=${linkage}`]
+    const { stderr } = spawnSync('npm', args, { cwd: root, ...quiet })
+    assert.match(stderr, new RegExp(`the keeper is linked ${linkage}`))
+    execFileSync('make', ['-C', path.join(directory, 'build'), 'BUILDTYPE=Release', 'mcp-process-keeper'], quiet)
+    const elf = execFileSync('readelf', ['-lW', path.join(directory, 'build', 'Release', 'mcp-process-keeper')], quiet)
+    assert.equal(/\bINTERP\b/.test(elf), linkage === 'dynamic')
+    expectUse(made.builtProject, built)
+    await expectNoOrphans(made.builtProject)
+  }
 }
 
 /* As an update does it under a running host. */
@@ -157,7 +175,8 @@ const tests = [
   ['the package is deleted under a running host', packageVanishes],
   ['install with npm 12', withNpm12],
   ['from source, --ignore-scripts: the error names the command that helps', () => fromSource(['--ignore-scripts'])],
-  ['from source with npm 12: the error names the commands that help', () => fromSource([], made.npm12)]
+  ['from source with npm 12: the error names the commands that help', () => fromSource([], made.npm12)],
+  ['with the keeper linked statically, and dynamically', linkedOtherwise]
 ]
 
 async function main () {

@@ -19,14 +19,17 @@ const allowed = [
   /^lib\/[^/]+\.(js|mjs|d\.ts|d\.mts)$/,
   /^prebuilds\/[a-z0-9]+-[a-z0-9]+\/(mcp-process-manager\.glibc\.node|mcp-process-keeper)$/
 ]
+const largestKeeper = 32 * 1024
 const isExecutable = ({ mode }) => (mode & 0o111) === 0o111
 
 const tarball = pack('--dry-run')
 const files = tarball.files.map(file => file.path)
+const keepers = tarball.files.filter(file => file.path.endsWith('/mcp-process-keeper'))
 const problems = [
   ...needed.filter(file => !files.includes(file)).map(file => `missing: ${file}`),
   ...files.filter(file => !allowed.some(pattern => pattern.test(file))).map(file => `does not belong: ${file}`),
-  ...tarball.files.filter(file => file.path.endsWith('/mcp-process-keeper') && !isExecutable(file)).map(file => `not executable: ${file.path}`)
+  ...keepers.filter(file => !isExecutable(file)).map(file => `not executable: ${file.path}`),
+  ...keepers.filter(({ size }) => size > largestKeeper).map(file => `not small: ${file.path}, ${file.size} bytes`)
 ]
 
 // Every path that package.json promises exists.

@@ -4,16 +4,18 @@
 
 const { runHost } = require('../support/host')
 const { makeManager } = require('../support/manager')
+const { isAlive } = require('../support/children')
 
-/* uv_spawn has no hook for a parent-death signal, so that a host killed from
- * outside cannot take its children along there. */
-const withParentDeathSignal = makeManager().backend === 'clone' ? test : test.skip
+/* uv_spawn has neither keepers nor a hook for a parent-death signal, so that a host
+ * killed from outside cannot take its children along there. */
+const withKeeper = makeManager().backend === 'clone' ? test : test.skip
 
-/** A host with three living children, that then does what `how` says. */
+/** A host with living children, and where there are keepers a tree that leaves its session, that then does what `how` says. */
 const hostWithChildren = async ({ ProcessManager, fixture, print, ready }, how) => {
   const manager = new ProcessManager({ restartDelay: 60000 })
   manager.on('error', () => {})
   const ids = ['say-ready', 'ignore-term', 'exit-on-eof'].map(name => manager.spawnProcess({ command: fixture(name) }))
+  if (manager.backend === 'clone') ids.push(manager.spawnProcess({ command: fixture('note-signals'), args: ['4'] }))
   manager.spawnProcess({ command: fixture('exit-with'), args: ['1'], autoRestart: true })
   await Promise.all(ids.map(id => ready(manager, id)))
   const ends = {
@@ -21,6 +23,7 @@ const hostWithChildren = async ({ ProcessManager, fixture, print, ready }, how) 
     throw: () => setImmediate(() => { throw new Error('uncaught, on purpose') }),
     reject: () => Promise.reject(new Error('rejected, on purpose')),
     abort: () => process.abort(),
+    crash: () => process.dlopen({ exports: {} }, fixture('crash.so')),
     signal: () => print('ready'),
     blocked: () => { print('ready'); for (;;); },
     natural: () => { manager.unref(); print('ready') },
@@ -50,12 +53,42 @@ describe('nothing is left after', () => {
   })
 })
 
-describe('when the host is killed the kernel ends its children', () => {
-  withParentDeathSignal.each([
-    ['SIGTERM', 'signal'], ['SIGINT', 'signal'], ['SIGHUP', 'signal'], ['SIGKILL', 'signal'], ['SIGKILL', 'blocked'], ['SIGABRT', 'abort']
+describe('when the host is killed its children end', () => {
+  withKeeper.each([
+    ['SIGTERM', 'signal'], ['SIGINT', 'signal'], ['SIGHUP', 'signal'], ['SIGKILL', 'signal'], ['SIGKILL', 'blocked'], ['SIGABRT', 'abort'],
+    ['SIGSEGV', 'crash']
   ])('%s (%s)', async (signal, how) => {
-    const host = await runHost(hostWithChildren, { args: [how], onLine: (_, child) => child.kill(signal) })
+    /* A sanitizer would make an exit of a crash. */
+    const env = { ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:handle_segv=0` }
+    const host = await runHost(hostWithChildren, { args: [how], env, onLine: (_, child) => child.kill(signal) })
     expect(host.signal).toBe(signal)
+    await host.survivors()
+  })
+})
+
+describe('killTree: false', () => {
+  /** Is killed while one command runs, and another has ended and left a daemon. */
+  const hostThatLeaves = async ({ ProcessManager, fixture, print, ready }, containment) => {
+    const manager = new ProcessManager({ containment, killTree: false, hostExitTimeout: 50 })
+    manager.spawnProcess({ command: fixture('leave-daemon'), args: ['stubborn', '0'] })
+    const text = new Promise(resolve => manager.once('stdout', ({ data }) => resolve(data)))
+    await new Promise(resolve => manager.once('exit', resolve))
+    const running = manager.spawnProcess({ command: fixture('note-signals'), args: ['4'] })
+    await ready(manager, running)
+    print(Number(/grandchild (\d+)/.exec(await text)[1]))
+    process.kill(process.pid, 'SIGKILL')
+  }
+
+  withKeeper.each([['tree'], ['nested']])('ends all of what runs, and leaves alone what was left (%s)', async containment => {
+    const host = await runHost(hostThatLeaves, { args: [containment] })
+    const [daemon] = host.printed
+    try {
+      expect(host).toMatchObject({ signal: 'SIGKILL', stderr: '', printed: [expect.any(Number)] })
+      await expect(host.survivors()).rejects.toThrow(new RegExp(`^The host left behind:\n${daemon} \\S*leave-daemon stubborn 0$`))
+      expect(isAlive(daemon)).toBe(true)
+    } finally {
+      if (isAlive(daemon)) process.kill(daemon, 'SIGKILL')
+    }
     await host.survivors()
   })
 })

@@ -1,6 +1,7 @@
 'use strict'
 
-// Compiles the child programs of test/fixtures with the system's C compiler.
+// Compiles the child programs of test/fixtures with the system's C compiler, and
+// what lies in test/fixtures/libraries to be loaded by a host.
 
 const { execFileSync } = require('node:child_process')
 const { randomUUID } = require('node:crypto')
@@ -14,13 +15,18 @@ function isStale (from, to) {
   return !fs.existsSync(to) || fs.statSync(to).mtimeMs < fs.statSync(from).mtimeMs
 }
 
+function compile (directory, suffix, ...flags) {
+  for (const file of fs.readdirSync(directory).filter(name => name.endsWith('.c'))) {
+    const from = path.join(directory, file)
+    const to = path.join(target, path.basename(file, '.c') + suffix)
+    if (isStale(from, to)) execFileSync(process.env.CC || 'cc', ['-std=gnu11', '-O1', ...flags, '-o', to, from], { stdio: 'inherit' })
+  }
+}
+
 module.exports = function globalSetup () {
   fs.mkdirSync(target, { recursive: true })
-  for (const file of fs.readdirSync(source).filter(name => name.endsWith('.c'))) {
-    const from = path.join(source, file)
-    const to = path.join(target, path.basename(file, '.c'))
-    if (isStale(from, to)) execFileSync(process.env.CC || 'cc', ['-std=gnu11', '-O1', '-pthread', '-o', to, from], { stdio: 'inherit' })
-  }
+  compile(source, '', '-pthread')
+  compile(path.join(source, 'libraries'), '.so', '-shared', '-fPIC')
   // Read by test/setup/environment.js in the workers, looked for in the end.
   process.env.PM_TEST_RUN = randomUUID()
 }

@@ -29,12 +29,12 @@ function scriptOf (body, args) {
   return `${prelude}\n;(${body})({ ProcessManager, root, fixture, print, ready }, ...${JSON.stringify(args)})`
 }
 
-function startNode (body, { args = [], nodeArgs = [], env = {}, wrap = [] }) {
+function startNode (body, { args = [], nodeArgs = [], env = {}, wrap = [], stdin = 'ignore' }) {
   const line = [...wrap, process.execPath, ...nodeArgs, '-e', scriptOf(body, args)]
   const cookie = randomUUID()
   const child = spawn(line[0], line.slice(1), {
     cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe'],
     env: { ...process.env, ...(preload && { LD_PRELOAD: preload }), ...env, PM_HOST_COOKIE: cookie }
   })
   return { child, cookie }
@@ -42,8 +42,9 @@ function startNode (body, { args = [], nodeArgs = [], env = {}, wrap = [] }) {
 
 /**
  * Runs body, a function that is told { ProcessManager, root, fixture, print,
- * ready } and args, in a node process. onLine is called with what it prints,
- * while it runs, and with the child.
+ * ready } and args, in a node process: with nodeArgs, more of env, started by the
+ * command line wrap. onLine is called with what it prints, while it runs, and
+ * with the child, which has a stdin with stdin: 'pipe'.
  *
  * Resolves with { code, signal, printed, stderr, survivors() } when it has ended;
  * survivors() waits until nothing that the host started is left, or fails.

@@ -4,6 +4,7 @@
 
 const { EventEmitter } = require('node:events')
 const fs = require('node:fs')
+const os = require('node:os')
 const path = require('node:path')
 const { execFileSync } = require('node:child_process')
 const { preload } = require('../support/manager')
@@ -12,9 +13,9 @@ const root = path.join(__dirname, '..', '..')
 const { exports: entries, types, files } = require('../../package.json')
 
 /** What a module prints that is run beside the package, which may name itself. */
-function print (source, type) {
+function print (source, type, cwd = root) {
   const env = { ...process.env, ...(preload && { LD_PRELOAD: preload }) }
-  return JSON.parse(execFileSync(process.execPath, [`--input-type=${type}`, '-e', source], { cwd: root, env, encoding: 'utf8' }))
+  return JSON.parse(execFileSync(process.execPath, [`--input-type=${type}`, '-e', source], { cwd, env, encoding: 'utf8' }))
 }
 
 describe('require', () => {
@@ -72,6 +73,34 @@ describe('import', () => {
       await new Promise(resolve => manager.on('exit', resolve))
       console.log(JSON.stringify(manager.getProcessLogs(id)))
     `, 'module')).toEqual({ stdout: ['hello'], stderr: [] })
+  })
+})
+
+describe('where nothing was built', () => {
+  let directory
+
+  beforeAll(() => {
+    directory = fs.mkdtempSync(path.join(os.tmpdir(), 'modules-test-'))
+    for (const name of ['lib', 'package.json']) fs.cpSync(path.join(root, name), path.join(directory, name), { recursive: true })
+    fs.symlinkSync(path.join(root, 'node_modules'), path.join(directory, 'node_modules'))
+  })
+
+  afterAll(() => fs.rmSync(directory, { recursive: true }))
+
+  /* Printed when all is over: an exception that nobody caught would be the end before. */
+  test.each([
+    ['require', "require('mcp-process-manager')", 'commonjs'],
+    ['require', "require('mcp-process-manager/process-metrics')", 'commonjs'],
+    ['import()', "await import('mcp-process-manager')", 'module'],
+    ['import()', "await import('mcp-process-manager/process-metrics')", 'module']
+  ])('%s says so, to who can catch it: %s', (way, load, type) => {
+    const { code, message } = print(`
+      let error
+      try { ${load} } catch (caught) { error = caught }
+      setTimeout(() => console.log(JSON.stringify({ code: error.code, message: error.message })))
+    `, type, directory)
+    expect(code).toBe('ERR_ADDON_NOT_BUILT')
+    expect(message).toContain('npm rebuild mcp-process-manager')
   })
 })
 

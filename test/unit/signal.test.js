@@ -12,6 +12,7 @@ const { signals } = os.constants
 const withKeeper = portable ? test.skip : test
 /* Only root can make a command that runs as root, and become somebody who may not signal it. */
 const asRoot = process.getuid() === 0 ? test : test.skip
+const asRootWithKeeper = portable ? test.skip : asRoot
 
 /** Starts what tells the signals that it gets, and ends by SIGTERM. */
 function startTelling (manager, child, config = {}) {
@@ -193,31 +194,59 @@ describe('signalProcess refuses', () => {
   })
 
   /* Only root can make a program that its own host may not signal, and end it. */
-  asRoot("a command that has become another user's: EPERM", async () => {
-    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'signal-test-'))
-    const command = path.join(directory, 'hold-root')
-    fs.chmodSync(directory, 0o755)
-    fs.copyFileSync(fixture('hold-root'), command)
-    fs.chmodSync(command, 0o4755)
-    const host = await runHost(async ({ ProcessManager, print, ready }, command) => {
-      const manager = new ProcessManager({ containment: 'group' })
+  describe("a command that has become another user's", () => {
+    let directory
+    let command
+
+    beforeEach(() => {
+      directory = fs.mkdtempSync(path.join(os.tmpdir(), 'signal-test-'))
+      command = path.join(directory, 'hold-root')
+      fs.chmodSync(directory, 0o755)
+      fs.copyFileSync(fixture('hold-root'), command)
+      fs.chmodSync(command, 0o4755)
+    })
+
+    afterEach(() => fs.rmSync(directory, { recursive: true }))
+
+    /** Prints what it gets for a signal to such a command, which nobody but the test can end. */
+    const hostOfAnotherUser = async ({ ProcessManager, print, ready }, command, containment) => {
+      const manager = new ProcessManager({ containment })
       process.setgid(61234)
       process.setuid(61234)
       const id = manager.spawnProcess({ command, args: ['leader'] })
       const { pid } = manager.getProcessStatus(id)
       const exit = new Promise(resolve => manager.on('exit', resolve))
       await ready(manager, id)
-      try {
-        print(manager.signalProcess(id, 'SIGTERM'))
-      } catch (error) {
-        print({ isError: error instanceof Error, code: error.code })
+      for (const tree of [false, true]) {
+        try {
+          print(manager.signalProcess(id, 'SIGTERM', { tree }))
+        } catch (error) {
+          print({ isError: error instanceof Error, code: error.code })
+        }
       }
-      print({ pid })
+      print({ pid, state: manager.getProcessStatus(id).state })
       const { signal } = await exit
       print(signal)
-    }, { args: [command], onLine: line => { if (line.pid) process.kill(line.pid, 'SIGKILL') } })
-    fs.rmSync(directory, { recursive: true })
-    expect(host).toMatchObject({ code: 0, stderr: '' })
-    expect(host.printed).toEqual([{ isError: true, code: 'EPERM' }, { pid: expect.any(Number) }, 'SIGKILL'])
+    }
+
+    async function answersOf (containment) {
+      const host = await runHost(hostOfAnotherUser, {
+        args: [command, containment], onLine: line => { if (line?.pid) process.kill(line.pid, 'SIGKILL') }
+      })
+      expect(host).toMatchObject({ code: 0, stderr: '' })
+      const [alone, tree, ...rest] = host.printed
+      expect(rest).toEqual([{ pid: expect.any(Number), state: 'running' }, 'SIGKILL'])
+      await host.survivors()
+      return [alone, tree]
+    }
+
+    asRoot('without a keeper: EPERM', async () => {
+      const refused = { isError: true, code: 'EPERM' }
+      for (const containment of ['group', 'none']) expect(await answersOf(containment)).toEqual([refused, refused])
+    })
+
+    asRootWithKeeper('through a keeper, which passes on what it may: true', async () => {
+      for (const containment of ['tree', 'nested']) expect(await answersOf(containment)).toEqual([true, true])
+    })
   })
 })
