@@ -47,6 +47,7 @@ static void take_step(pm__process_t *p, unsigned step) {
   double wait = l->timeout;
   if (step == STEP_EOF) {
     wait = p->options.value[PM_OPT_EOF_TIMEOUT];
+    pm__child_take_rest(child);
     pm__input_end(&p->run->input);
   } else if (step == STEP_ASK) {
     pm__child_terminate(child);

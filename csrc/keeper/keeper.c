@@ -151,6 +151,9 @@ static void obey(pm__keeper_t *k, const pm__keeper_order_t *order) {
   case PM__KEEPER_KILL:
     enter(k, PM__KEEPER_KILLS);
     break;
+  case PM__KEEPER_TAKE_REST:
+    k->flags &= ~PM__KEEPER_LEAVE_REST;
+    break;
   case PM__KEEPER_SIGNAL:
     if (order->tree)
       pm__keeper_signal_all(k, order->signum);
@@ -171,6 +174,24 @@ static void read_socket(pm__keeper_t *k) {
     close_fd(&k->socket_fd);
     end_tree(k);
   }
+}
+
+static bool has_orders(const pm__keeper_t *k) {
+  const struct timespec now = {0};
+  struct pollfd fd = {.fd = k->socket_fd, .events = POLLIN};
+  return pm__raw5(SYS_ppoll, PM__RAW_POINTER(&fd), 1, PM__RAW_POINTER(&now), 0, KERNEL_SIGSET_SIZE) > 0;
+}
+
+static bool wants_to_leave(const pm__keeper_t *k) {
+  return k->command_ended && has(k, PM__KEEPER_LEAVE_REST) && k->phase == PM__KEEPER_WATCHES;
+}
+
+/* Whether what is left may be left alone. A host that wants it ended has said so before
+ * the command could end of that; but the end may have been seen first. */
+static bool leaves(pm__keeper_t *k) {
+  while (wants_to_leave(k) && has_orders(k))
+    read_socket(k);
+  return wants_to_leave(k);
 }
 
 static void read_signals(pm__keeper_t *k) {
@@ -217,9 +238,9 @@ void pm__keeper_run(pm__keeper_t *k) {
   for (;;) {
     look_at_parent(k);
     bool left = reap(k);
-    bool leaves = k->command_ended && has(k, PM__KEEPER_LEAVE_REST) && k->phase == PM__KEEPER_WATCHES;
-    tell_host(k, left && !leaves);
-    if (!left || leaves) return;
+    if (leaves(k)) left = false;
+    tell_host(k, left);
+    if (!left) return;
     act(k);
     wait_for_news(k);
   }

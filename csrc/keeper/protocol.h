@@ -48,7 +48,8 @@ typedef enum {
 typedef enum {
   PM__KEEPER_TERMINATE, /* the signal to all, SIGCONT; to what appears later, too */
   PM__KEEPER_KILL,      /* SIGKILL until nothing is left */
-  PM__KEEPER_SIGNAL     /* signum, once */
+  PM__KEEPER_SIGNAL,    /* signum, once */
+  PM__KEEPER_TAKE_REST  /* the command is about to be ended: what it leaves is not left alone */
 } pm__keeper_order_kind_t;
 
 typedef struct pm__keeper_order {

@@ -157,6 +157,10 @@ static void wake_keepers(const pm__child_t *child) {
   if (child->inner_keeper) pm__session_signal(child->keeper, child->inner_keeper, SIGCONT);
 }
 
+static void kept_take_rest(pm__child_t *child) {
+  order(child, PM__KEEPER_TAKE_REST, 0, true);
+}
+
 static void kept_terminate(pm__child_t *child) {
   if (has_no_keeper(child)) {
     kill_session(child);
@@ -262,6 +266,7 @@ static void kept_release(pm__child_t *child) {
 const pm__child_kind_t pm__child_kept = {
     .has_news = kept_has_news,
     .reap = kept_reap,
+    .take_rest = kept_take_rest,
     .terminate = kept_terminate,
     .kill = kept_kill,
     .signal = kept_signal,

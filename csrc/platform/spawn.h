@@ -151,6 +151,10 @@ bool pm__child_has_news(const pm__child_t *child);
  * (ptrace(2)); try again. Idempotent. */
 bool pm__child_reap(pm__child_t *child);
 
+/* The command is about to be made to end by another way than those below: what it
+ * leaves is to be ended, too, whatever leave_rest said. */
+void pm__child_take_rest(pm__child_t *child);
+
 /* Asks all of it to end by the stop signal, with SIGCONT for what is stopped; with
  * to_command the command alone as long as it lives. A keeper sends it to each
  * process once, to those that appear later too, however often this is called. */

@@ -266,6 +266,29 @@ static void test_left_alone_but_for_a_stop(void **state) {
   }
 }
 
+/* Nor is the end of stdin, of which the command ends with code 0. */
+static void test_left_alone_but_for_an_end_of_stdin(void **state) {
+  (void)state;
+  for_both(i) {
+    for (int n = 0; n < 20; n++) {
+      host_t h;
+      answer_t a;
+      open_host(&h, i);
+      h.options.value[PM_OPT_KILL_TREE] = 0;
+      h.options.value[PM_OPT_EOF_TIMEOUT] = 60000;
+      host_spawn(&h, "a", "leave-daemon", "polite", "eof");
+      int daemon = host_grandchild(&h, "a");
+      host_stop(&h, "a", 60000, &a);
+      assert_true(host_answer(&h, &a));
+      assert_false(is_running(daemon));
+      assert_int_equal(host_find(&h, "a", PM_EVENT_EXIT, 1)->code, 0);
+      assert_true(host_find(&h, "a", PM_EVENT_STOP, 1)->stop.gone);
+      assert_no_child();
+      host_close(&h);
+    }
+  }
+}
+
 /* The keeper was asked by somebody else to end the tree, and the command goes first. It
  * is waited for. */
 static void test_left_alone_but_for_an_asked_keeper(void **state) {
@@ -428,6 +451,7 @@ int main(void) {
       cmocka_unit_test(test_swept_before_a_restart),
       cmocka_unit_test(test_left_alone),
       cmocka_unit_test(test_left_alone_but_for_a_stop),
+      cmocka_unit_test(test_left_alone_but_for_an_end_of_stdin),
       cmocka_unit_test(test_left_alone_but_for_an_asked_keeper),
       cmocka_unit_test(test_usage),
       cmocka_unit_test(test_what_keepers_hold),
