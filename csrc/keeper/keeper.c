@@ -123,6 +123,15 @@ static void tell_host(pm__keeper_t *k, bool left) {
   if (k->socket_fd >= 0) pm__raw3(SYS_write, k->socket_fd, PM__RAW_POINTER(&k->report), sizeof(k->report));
 }
 
+/* A child that may not be signalled (it has become another user's) hands over
+ * nothing: what it has started is looked for below it. */
+static void kill_all(const pm__keeper_t *k) {
+  long refused = 0;
+  /* Without /proc there is still the one that is known by its pid. */
+  if (pm__tree_kill_children(&refused) < 0 && !k->command_ended) pm__raw2(SYS_kill, k->command, SIGKILL);
+  if (refused > 0) pm__keeper_signal_all(k, SIGKILL);
+}
+
 /* What is due in the present phase. */
 static void act(pm__keeper_t *k) {
   if (k->phase == PM__KEEPER_ASKS && k->deadline != 0 && now_ms() >= k->deadline) enter(k, PM__KEEPER_KILLS);
@@ -131,8 +140,7 @@ static void act(pm__keeper_t *k) {
   if (k->phase == PM__KEEPER_KILLS) {
     /* Every death hands over its children: then there is somebody to kill at once. */
     progress = k->reaped;
-    /* Without /proc there is still the one that is known by its pid. */
-    if (pm__tree_kill_children() < 0 && !k->command_ended) pm__raw2(SYS_kill, k->command, SIGKILL);
+    kill_all(k);
   }
   if (progress)
     k->interval = FIRST_LOOK;

@@ -29,7 +29,7 @@ bool pm__tree_contains(int root, const pm__proc_stat_t *stat);
 
 /* Sends SIGKILL to each child of the calling thread. That is safe by pid for a
  * process of one thread: nobody else can reap them. Returns how many there were, or a
- * negative errno. */
-long pm__tree_kill_children(void);
+ * negative errno; *refused (may be NULL): how many of them may not be signalled. */
+long pm__tree_kill_children(long *refused);
 
 #endif /* PM_PLATFORM_TREE_H */

@@ -105,17 +105,22 @@ bool pm__tree_contains(int root, const pm__proc_stat_t *stat) {
   return false;
 }
 
+typedef struct killed {
+  long count, refused;
+} killed_t;
+
 PM__RAW static void kill_and_count(void *arg, int pid) {
-  long *count = arg;
-  pm__raw2(SYS_kill, pid, SIGKILL);
-  ++*count;
+  killed_t *killed = arg;
+  killed->count++;
+  if (pm__raw2(SYS_kill, pid, SIGKILL) == -EPERM) killed->refused++;
 }
 
-PM__RAW long pm__tree_kill_children(void) {
-  long count = 0;
+PM__RAW long pm__tree_kill_children(long *refused) {
+  killed_t killed = {0};
   long fd = pm__raw4(SYS_openat, AT_FDCWD, PM__RAW_POINTER("/proc/thread-self/children"), O_RDONLY | O_CLOEXEC, 0);
   if (fd < 0) return fd;
-  long r = each_pid(fd, kill_and_count, &count);
+  long r = each_pid(fd, kill_and_count, &killed);
   pm__raw1(SYS_close, fd);
-  return r < 0 ? r : count;
+  if (refused) *refused = killed.refused;
+  return r < 0 ? r : killed.count;
 }

@@ -88,7 +88,7 @@ void wait_until_left(int n) {
 }
 
 void end_all_strays(void) {
-  while (pm__tree_kill_children() > 0)
+  while (pm__tree_kill_children(NULL) > 0)
     waitpid(-1, NULL, __WALL);
 }
 

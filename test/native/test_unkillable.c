@@ -186,6 +186,26 @@ static void test_stop_of_a_leader(void **state) {
   close_host(&h);
 }
 
+/* What is below it may be killed, and then it ends by itself (as sudo does). */
+static void test_stop_of_what_is_below(void **state) {
+  (void)state;
+  const pm_containment_t kept[] = {PM_CONTAINMENT_TREE, PM_CONTAINMENT_NESTED};
+  for (size_t i = 0; i < 2; i++) {
+    host_t h;
+    answer_t a;
+    open_host(&h);
+    h.options.value[PM_OPT_CONTAINMENT] = kept[i];
+    host_spawn(&h, "a", command, "above");
+    int below = host_grandchild(&h, "a");
+    host_stop(&h, "a", 10, &a);
+    assert_true(host_answer(&h, &a));
+    assert_false(is_running(below));
+    assert_string_equal(host_find(&h, "a", PM_EVENT_STOP, 1)->stop.step, "SIGKILL");
+    assert_ended_for_good(&h);
+    close_host(&h);
+  }
+}
+
 /* ---- restarts ---------------------------------------------------------------------- */
 
 /* Refused once, it does not happen later. */
@@ -429,6 +449,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       as_ordinary_user(test_stop_of_a_member),
       as_ordinary_user(test_stop_of_a_leader),
+      as_ordinary_user(test_stop_of_what_is_below),
       as_ordinary_user(test_restart),
       as_ordinary_user(test_restart_after_a_stop),
       as_ordinary_user(test_restart_while_sweeping),
