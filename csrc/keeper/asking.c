@@ -15,6 +15,12 @@
  * SIGKILL reaches them all anyhow. */
 enum { MOST_PROCESSES = 4096, MOST_TOLD = 8192 };
 
+/* Those that are not asked: keepers of managers within the tree, and what they keep.
+ * Their hosts are asked, and end their trees in their own ways and times; once these
+ * have gone, the keepers do. They are told by their name. Who bears it wrongly is
+ * killed without having been asked. */
+static const char keeper_comm[] = PM__KEEPER_COMM "\n";
+
 /* How often it is tried to tell whether one that gets a signal is of the tree. */
 enum { MOST_TRIES = 3 };
 
@@ -72,13 +78,31 @@ static bool send(const pm__keeper_t *k, const pm__proc_stat_t *stat, int signum,
   return ours;
 }
 
+/* The inner of two is the one that its guard is about. */
+static bool is_other_keeper(const pm__keeper_t *k, int pid) {
+  return pid != k->command && pm__tree_is_named(pid, keeper_comm);
+}
+
+/* Parents come before their children in found; those that are left out are moved to
+ * its beginning. */
+static bool is_left_out(const pm__keeper_t *k, const pm__proc_stat_t *stat, int left_out) {
+  for (int i = 0; i < left_out; i++)
+    if (found[i] == stat->ppid) return true;
+  return is_other_keeper(k, stat->pid);
+}
+
 int pm__keeper_ask(const pm__keeper_t *k, bool all) {
   int asked = 0;
+  int left_out = 0;
   int count = all ? pm__tree_list(k->self, found, MOST_PROCESSES) : 1;
   if (!all) found[0] = k->command;
   for (int i = 0; i < count; i++) {
     pm__proc_stat_t stat;
     if (pm__tree_stat(found[i], &stat) != 0 || was_told(&stat)) continue;
+    if (is_left_out(k, &stat, left_out)) {
+      found[left_out++] = stat.pid;
+      continue;
+    }
     if (send(k, &stat, k->signum, true)) note_told(&stat);
     asked++;
   }
@@ -96,7 +120,7 @@ void pm__keeper_signal_all(const pm__keeper_t *k, int signum) {
   int count = pm__tree_list(k->self, found, MOST_PROCESSES);
   for (int i = 0; i < count; i++) {
     pm__proc_stat_t stat;
-    if (is_repeated(i)) continue;
+    if (is_repeated(i) || (signum != SIGKILL && is_other_keeper(k, found[i]))) continue;
     for (int tries = 0; tries < MOST_TRIES; tries++)
       if (pm__tree_stat(found[i], &stat) != 0 || send(k, &stat, signum, false)) break;
   }

@@ -43,7 +43,10 @@ static int open_parent(const pm__keeper_t *k) {
   return (int)fd;
 }
 
-/* SIGCHLD, and what people send to end a program. The others stay blocked. */
+/* SIGCHLD, and what people send to end a program: the tree is asked, without a
+ * deadline as long as the host lives. That is often asked to end by the same hand
+ * (systemd signals all of a unit), and it is for the host to say how long its trees
+ * may take. The others stay blocked. */
 static int open_signals(void) {
   uint64_t set = 0;
   const int wanted[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT};
@@ -65,8 +68,7 @@ static void enter(pm__keeper_t *k, pm__keeper_phase_t phase) {
   k->interval = FIRST_LOOK;
 }
 
-/* The host has gone, or somebody asked this keeper to end: the tree gets its
- * grace, unless it is being killed already. */
+/* The host has gone: the tree gets its grace, unless it is being killed already. */
 static void end_tree(pm__keeper_t *k) {
   long grace = has(k, PM__KEEPER_GUARD) ? k->grace + GUARD_PATIENCE : k->grace;
   if (k->deadline == 0) k->deadline = now_ms() + grace;
@@ -207,7 +209,7 @@ static void read_signals(pm__keeper_t *k) {
   long n;
   while ((n = pm__raw3(SYS_read, k->signal_fd, PM__RAW_POINTER(info), sizeof(info))) > 0) {
     for (size_t i = 0; i < (size_t)n / sizeof(info[0]); i++)
-      if (info[i].ssi_signo != SIGCHLD) end_tree(k);
+      if (info[i].ssi_signo != SIGCHLD) enter(k, PM__KEEPER_ASKS);
   }
 }
 

@@ -24,6 +24,9 @@
 #define PM__KEEPER_NAME  "mcp-process-keeper"
 #define PM__KEEPER_PROBE "probe"
 
+/* What it calls itself (comm in proc(5)). */
+#define PM__KEEPER_COMM "mcp-keeper"
+
 /* SOCK_SEQPACKET: each order and report is one message. Its end is the end of
  * whoever is at the other side. */
 enum { PM__KEEPER_SOCKET = 0 };

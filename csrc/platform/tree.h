@@ -17,6 +17,9 @@
  * process, or it is a zombie. */
 int pm__tree_stat(int pid, pm__proc_stat_t *out);
 
+/* Whether /proc/PID/comm is that line, its newline included. */
+bool pm__tree_is_named(int pid, const char *line);
+
 /* Fills pids, parents before their children, and returns how many: at most max.
  * Zombies are among them. Negative errno if the list of root itself cannot be
  * read. */

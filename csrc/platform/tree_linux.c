@@ -28,6 +28,19 @@ int pm__tree_stat(int pid, pm__proc_stat_t *out) {
   return pm__proc_stat_lives(out) ? 0 : -ESRCH;
 }
 
+bool pm__tree_is_named(int pid, const char *line) {
+  char path[16 + PM__RAW_DIGITS];
+  char text[64] = ""; /* the analyzer does not know that read writes it */
+  pm__raw_put(pm__raw_put_number(pm__raw_put(path, "/proc/"), (unsigned long)pid), "/comm");
+  long fd = open_read_only(AT_FDCWD, path, 0);
+  if (fd < 0) return false;
+  long n = pm__raw3(SYS_read, fd, PM__RAW_POINTER(text), sizeof(text));
+  pm__raw1(SYS_close, fd);
+  for (long i = 0; i < n; i++)
+    if (line[i] == '\0' || text[i] != line[i]) return false;
+  return n > 0 && line[n] == '\0';
+}
+
 /* ---- lists of children ------------------------------------------------------------ */
 
 /* Calls each for the pids in an open file of children: "12 345 ". 0, or a negative

@@ -378,6 +378,37 @@ static void test_keeper_asked_to_end(void **state) {
   }
 }
 
+/* That is no end of the host, which says how long it may take. */
+static void test_keeper_asked_has_no_deadline(void **state) {
+  (void)state;
+  kept_t k;
+  const kept_spec_t spec = {.grace = 1};
+  kept_start(&k, &spec, "slow-term", "300");
+  kept_wait_said(&k, "ready\n", 1);
+  assert_int_equal(kill(k.keeper, SIGTERM), 0);
+  assert_int_equal(kept_report(&k).status, 0);
+  kept_finish(&k);
+  assert_no_child();
+}
+
+/* Nobody is asked twice, whoever asks and however often. */
+static void test_host_goes_after_keeper_was_asked(void **state) {
+  (void)state;
+  kept_t k;
+  const kept_spec_t spec = {.grace = 100};
+  start_noting(&k, &spec, "3", NULL);
+  assert_int_equal(kill(k.keeper, SIGTERM), 0);
+  kept_wait_said(&k, " 15\n", 3);
+  kept_order(&k, PM__KEEPER_TERMINATE, 0, true);
+  assert_int_equal(kill(k.keeper, SIGHUP), 0);
+  kept_order(&k, PM__KEEPER_SIGNAL, SIGUSR2, true);
+  kept_wait_said(&k, " 12\n", 3);
+  kept_hang_up(&k);
+  kept_finish(&k);
+  assert_noted(&k, "stands ", SIGTERM, 1);
+  assert_no_child();
+}
+
 /* ---- the outer of two -------------------------------------------------------------------- */
 
 /* What it is about has ended: nothing is asked any more. */
@@ -434,6 +465,8 @@ int main(void) {
       each(test_host_killed),
       each(test_host_gone_before),
       each(test_keeper_asked_to_end),
+      each(test_keeper_asked_has_no_deadline),
+      each(test_host_goes_after_keeper_was_asked),
       each(test_guard),
   };
   return cmocka_run_group_tests(tests, open_group, NULL);
