@@ -62,9 +62,17 @@ static void take_step(pm__process_t *p, unsigned step) {
   arm(p);
 }
 
+/* One whose stdin was closed before has perhaps just begun to end by that: it is waited
+ * for. */
+static bool ends_by_eof(const pm__process_t *p) {
+  const double *option = p->options.value;
+  bool has_stdin = (pm_stdin_t)option[PM_OPT_STDIN] == PM_STDIN_PIPE;
+  return has_stdin && option[PM_OPT_EOF_TIMEOUT] > 0 && !p->run->child.ended;
+}
+
 static unsigned first_step(const pm__process_t *p, double timeout) {
   if (!(timeout > 0)) return STEP_KILL;
-  return p->options.value[PM_OPT_EOF_TIMEOUT] > 0 && !p->run->child.ended ? STEP_EOF : STEP_ASK;
+  return ends_by_eof(p) ? STEP_EOF : STEP_ASK;
 }
 
 void pm__ladder_begin(pm__process_t *p, double timeout) {

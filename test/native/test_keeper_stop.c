@@ -183,6 +183,24 @@ static void test_end_of_stdin_first(void **state) {
   }
 }
 
+/* There is no end to wait for. */
+static void test_no_end_of_no_stdin(void **state) {
+  (void)state;
+  for_both(i) {
+    host_t h;
+    answer_t a;
+    open_host(&h, i);
+    h.options.value[PM_OPT_EOF_TIMEOUT] = 1e12;
+    h.options.value[PM_OPT_STDIN] = PM_STDIN_IGNORE;
+    host_spawn(&h, "a", "say-ready");
+    host_wait_output(&h, "a", "ready\n");
+    host_stop(&h, "a", 60000, &a);
+    assert_true(host_answer(&h, &a));
+    assert_string_equal(host_find(&h, "a", PM_EVENT_STOP, 1)->stop.step, "SIGTERM");
+    host_close(&h);
+  }
+}
+
 /* The keeper is waited for, not the pipe that somebody holds. */
 static void test_those_who_hold_pipes(void **state) {
   (void)state;
@@ -447,6 +465,7 @@ int main(void) {
       cmocka_unit_test(test_signal_to_the_command),
       cmocka_unit_test(test_signal),
       cmocka_unit_test(test_end_of_stdin_first),
+      cmocka_unit_test(test_no_end_of_no_stdin),
       cmocka_unit_test(test_those_who_hold_pipes),
       cmocka_unit_test(test_swept_before_a_restart),
       cmocka_unit_test(test_left_alone),
