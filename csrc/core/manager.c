@@ -9,7 +9,7 @@
 #include "run.h"
 
 /* How long closing waits for commands that do not die of SIGKILL, and between looks; and
- * how long the host's own end waits for each of those that it must see gone, in ms. */
+ * how long the host's own end waits for all of those that it must see gone, in ms. */
 enum { CLOSE_PATIENCE = 2000, CLOSE_LOOK = 20, KILL_PATIENCE = 500 };
 
 int pm_check_libuv(void) {
@@ -146,8 +146,12 @@ void pm_manager_kill_all(pm_manager_t *m) {
   m->refuses = true;
   for (pm__run_t *run = m->runs; run; run = run->next)
     if (is_to_end_now(run)) pm__child_kill(&run->child);
-  for (pm__run_t *run = m->runs; run; run = run->next)
-    if (run->child.keeper && is_to_end_now(run)) pm__child_await_gone(&run->child, KILL_PATIENCE);
+  uint64_t begin = uv_hrtime();
+  for (pm__run_t *run = m->runs; run; run = run->next) {
+    uint64_t passed = (uv_hrtime() - begin) / 1000000;
+    if (!run->child.keeper || !is_to_end_now(run)) continue;
+    pm__child_await_gone(&run->child, passed < KILL_PATIENCE ? KILL_PATIENCE - (int)passed : 0);
+  }
   for (pm__process_t *p = m->first; p; p = p->next)
     pm__private_dir_remove_now(p);
 }

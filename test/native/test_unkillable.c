@@ -288,6 +288,33 @@ static void test_requests_after_a_vain_sweep(void **state) {
   close_host(&h);
 }
 
+/* ---- the host's own end ------------------------------------------------------------- */
+
+/* All together hold it up no longer than one does. */
+static void test_end_of_the_host(void **state) {
+  (void)state;
+  enum { MANY = 8, EACH = 500 };
+  static const char *const ids[MANY] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+  host_t h;
+  int pids[MANY];
+  open_host(&h);
+  h.options.value[PM_OPT_PRIVATE_WORKING_DIR] = 1;
+  for (int i = 0; i < MANY; i++) {
+    host_spawn(&h, ids[i], command, "leader");
+    host_wait_output(&h, ids[i], "ready\n");
+    pids[i] = host_status(&h, ids[i]).pid;
+  }
+  long begin = clock_ms();
+  pm_manager_kill_all(h.m);
+  assert_true(clock_ms() - begin < MANY * EACH * 3 / 4);
+  for (int i = 0; i < MANY; i++) {
+    kill_as_root(pids[i]);
+    host_wait(&h, ids[i], PM_EVENT_EXIT, 1);
+  }
+  host_wait_idle(&h);
+  close_host(&h);
+}
+
 /* ---- starts that fail --------------------------------------------------------------- */
 
 enum { MOST_LISTED = 16, BOUND = 20000 };
@@ -454,6 +481,7 @@ int main(void) {
       as_ordinary_user(test_restart_after_a_stop),
       as_ordinary_user(test_restart_while_sweeping),
       as_ordinary_user(test_requests_after_a_vain_sweep),
+      as_ordinary_user(test_end_of_the_host),
       as_ordinary_user(test_start_whose_keeper_is_killed),
       as_ordinary_user(test_start_whose_outer_keeper_is_killed),
       as_ordinary_user(test_start_whose_keeper_cannot_be_executed),
