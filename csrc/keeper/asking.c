@@ -11,8 +11,8 @@
 #include "../platform/tree.h"
 #include "keeper.h"
 
-/* Trees beyond that are told as their members end and make room in the list;
- * SIGKILL reaches them all anyhow. */
+/* Trees beyond that are told as their members end and make room; SIGKILL reaches them
+ * all anyhow. */
 enum { MOST_PROCESSES = 4096, MOST_TOLD = 8192 };
 
 /* Those that are not asked: keepers of managers within the tree, and what they keep.
@@ -29,10 +29,14 @@ static int found[MOST_PROCESSES];
 
 /* An open hash: neighbours in pid are neighbours here, so that a small tree
  * touches one page. */
-static struct {
+typedef struct told {
   int pid; /* 0: free */
   uint32_t start_time;
-} told[MOST_TOLD];
+} told_t;
+
+static told_t told[MOST_TOLD];
+static size_t told_count;
+static size_t told_limit = MOST_TOLD / 2; /* as many: time to forget those that have gone */
 
 /* Where it stands, or would stand: MOST_TOLD when there is no room. */
 static size_t place_of(const pm__proc_stat_t *stat) {
@@ -52,6 +56,29 @@ static void note_told(const pm__proc_stat_t *stat) {
   size_t at = place_of(stat);
   told[at].pid = stat->pid;
   told[at].start_time = (uint32_t)stat->start_time;
+  told_count++;
+}
+
+static bool is_there(const told_t *t) {
+  pm__proc_stat_t stat;
+  return t->pid != 0 && pm__tree_stat(t->pid, &stat) == 0 && (uint32_t)stat.start_time == t->start_time;
+}
+
+/* A tree that starts others for as long as it is asked would fill the list. */
+static void forget_the_gone(void) {
+  static told_t there[MOST_TOLD];
+  size_t count = 0;
+  if (told_count < told_limit) return;
+  for (size_t i = 0; i < MOST_TOLD; i++) {
+    if (is_there(&told[i])) there[count++] = told[i];
+    told[i].pid = 0;
+  }
+  told_count = 0;
+  for (size_t i = 0; i < count; i++) {
+    const pm__proc_stat_t stat = {.pid = there[i].pid, .start_time = there[i].start_time};
+    note_told(&stat);
+  }
+  told_limit = count + (MOST_TOLD - count) / 2;
 }
 
 /* A child of ours is its pid until we reap it. A deeper one could be reaped by
@@ -94,6 +121,7 @@ static bool is_left_out(const pm__keeper_t *k, const pm__proc_stat_t *stat, int 
 int pm__keeper_ask(const pm__keeper_t *k, bool all) {
   int asked = 0;
   int left_out = 0;
+  forget_the_gone();
   int count = all ? pm__tree_list(k->self, found, MOST_PROCESSES) : 1;
   if (!all) found[0] = k->command;
   for (int i = 0; i < count; i++) {

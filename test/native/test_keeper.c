@@ -165,6 +165,19 @@ static void test_terminate_those_born_later(void **state) {
   assert_int_equal(kept_said(&k, "noted "), 12);
 }
 
+/* However many those are. */
+static void test_terminate_those_born_again_and_again(void **state) {
+  (void)state;
+  kept_t k;
+  kept_start(&k, &usual, "term-rounds", "200", "45");
+  kept_wait_said(&k, "ready\n", 1);
+  kept_order(&k, PM__KEEPER_TERMINATE, 0, true);
+  kept_wait_said(&k, "round\n", 45);
+  assert_int_equal(kept_report(&k).status, 0);
+  kept_finish(&k);
+  assert_no_child();
+}
+
 /* Many times over: parents end while their children are being looked at. */
 static void test_terminate_reaches_all_at_once(void **state) {
   (void)state;
@@ -450,6 +463,7 @@ int main(void) {
       each(test_leave_rest),
       each(test_terminate_once_to_each),
       each(test_terminate_those_born_later),
+      each(test_terminate_those_born_again_and_again),
       each(test_terminate_reaches_all_at_once),
       each(test_terminate_the_stopped),
       each(test_terminate_without_a_main_thread),
