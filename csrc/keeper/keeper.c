@@ -89,6 +89,11 @@ static void look_at_parent(pm__keeper_t *k) {
   if (k->parent_fd < 0 && pm__raw1(SYS_getppid, 0) != k->parent) lose_parent(k);
 }
 
+/* That, too, is tried until it is had. Meanwhile ends are looked for. */
+static void look_at_signals(pm__keeper_t *k) {
+  if (k->signal_fd < 0) k->signal_fd = open_signals();
+}
+
 /* ---- the command and the others ------------------------------------------------- */
 
 static void note_end(pm__keeper_t *k, int status, const struct rusage *usage) {
@@ -215,7 +220,7 @@ static void read_signals(pm__keeper_t *k) {
 
 /* How long may be waited; NULL: until something happens. */
 static struct timespec *wait_time(const pm__keeper_t *k, struct timespec *t) {
-  bool unwatched = k->parent_fd < 0 && !k->parent_gone;
+  bool unwatched = k->signal_fd < 0 || (k->parent_fd < 0 && !k->parent_gone);
   if (k->phase == PM__KEEPER_WATCHES && !unwatched) return NULL;
   long ms = k->phase == PM__KEEPER_WATCHES ? LAST_LOOK : k->interval;
   if (k->phase == PM__KEEPER_ASKS && k->deadline != 0) {
@@ -240,13 +245,10 @@ static void wait_for_news(pm__keeper_t *k) {
 
 void pm__keeper_run(pm__keeper_t *k) {
   k->socket_fd = has(k, PM__KEEPER_GUARD) ? -1 : PM__KEEPER_SOCKET;
-  k->signal_fd = open_signals();
-  k->parent_fd = -1;
-  /* The probe has seen that it can be had; without it there would be no way to
-   * hear of an end. */
-  if (k->signal_fd < 0) enter(k, PM__KEEPER_KILLS);
+  k->signal_fd = k->parent_fd = -1;
   for (;;) {
     look_at_parent(k);
+    look_at_signals(k);
     bool left = reap(k);
     if (leaves(k)) left = false;
     tell_host(k, left);

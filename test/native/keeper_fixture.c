@@ -191,6 +191,7 @@ typedef struct start {
   char command[512];
   const char *const *argv;
   int socket[2], out[2], told[2];
+  long refused;
 } start_t;
 
 static void be_command(const start_t *s) {
@@ -221,6 +222,7 @@ static void be_keeper(start_t *s) {
     argv[i + 1] = s->argument[i];
   dup2(s->socket[1], PM__KEEPER_SOCKET);
   close_range(1, ~0u, CLOSE_RANGE_CLOEXEC);
+  if (s->refused) refuse_call(s->refused, -1, 0, ENFILE);
   execve(PM_KEEPER, argv, envp);
   _exit(127);
 }
@@ -236,6 +238,7 @@ static void be_host(start_t *s) {
 static void describe(start_t *s, const kept_spec_t *spec, const char *const *argv) {
   snprintf(s->command, sizeof(s->command), "%s/%s", PM_FIXTURES, argv[0]);
   s->argv = argv;
+  s->refused = spec->refused;
   snprintf(s->argument[2], sizeof(s->argument[2]), "%ld", spec->grace);
   snprintf(s->argument[3], sizeof(s->argument[3]), "%d", spec->signum ? spec->signum : SIGTERM);
   snprintf(s->argument[4], sizeof(s->argument[4]), "%d", spec->flags);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -127,6 +128,26 @@ static void test_leave_rest(void **state) {
   kept_order(&k, PM__KEEPER_TERMINATE, 0, true);
   assert_int_equal(kept_report(&k).status, SIGTERM);
   kept_finish(&k);
+  assert_no_child();
+}
+
+/* The whole system may be out of descriptors: then it looks, and the command lives. */
+static void test_without_descriptors(void **state) {
+  (void)state;
+  const long calls[] = {SYS_signalfd4, SYS_pidfd_open};
+  for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+    kept_t k;
+    const kept_spec_t spec = {.grace = LONG, .refused = calls[i]};
+    kept_start(&k, &spec, "slow-term", "0");
+    kept_wait_said(&k, "ready\n", 1);
+    kept_order(&k, PM__KEEPER_TERMINATE, 0, true);
+    assert_int_equal(kept_report(&k).status, 0);
+    kept_finish(&k);
+
+    kept_start(&k, &spec, "exit-with", "3");
+    assert_int_equal(WEXITSTATUS(kept_report(&k).status), 3);
+    kept_finish(&k);
+  }
   assert_no_child();
 }
 
@@ -461,6 +482,7 @@ int main(void) {
       each(test_usage),
       each(test_left),
       each(test_leave_rest),
+      each(test_without_descriptors),
       each(test_terminate_once_to_each),
       each(test_terminate_those_born_later),
       each(test_terminate_those_born_again_and_again),
