@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stddef.h>
+#include <sys/wait.h>
 
 #include "../platform/raw_syscall.h"
 #include "../platform/tree.h"
@@ -105,6 +106,20 @@ static bool send(const pm__keeper_t *k, const pm__proc_stat_t *stat, int signum,
   return ours;
 }
 
+/* With hidepid (proc(5)) a process of another user, or that is not dumpable, cannot be
+ * looked at. A child is known all the same, and its pid is its own until we reap it. */
+static bool is_hidden_child(const pm__keeper_t *k, int pid, pm__proc_stat_t *stat) {
+  siginfo_t info = {0};
+  const int options = WEXITED | WNOHANG | WNOWAIT | __WALL;
+  if (pm__raw5(SYS_waitid, P_PID, pid, PM__RAW_POINTER(&info), options, 0) < 0 || info.si_pid != 0) return false;
+  *stat = (pm__proc_stat_t){.pid = pid, .ppid = k->self};
+  return true;
+}
+
+static bool look(const pm__keeper_t *k, int pid, pm__proc_stat_t *stat) {
+  return pm__tree_stat(pid, stat) == 0 || is_hidden_child(k, pid, stat);
+}
+
 /* The inner of two is the one that its guard is about. */
 static bool is_other_keeper(const pm__keeper_t *k, int pid) {
   return pid != k->command && pm__tree_is_named(pid, keeper_comm);
@@ -126,7 +141,7 @@ int pm__keeper_ask(const pm__keeper_t *k, bool all) {
   if (!all) found[0] = k->command;
   for (int i = 0; i < count; i++) {
     pm__proc_stat_t stat;
-    if (pm__tree_stat(found[i], &stat) != 0 || was_told(&stat)) continue;
+    if (!look(k, found[i], &stat) || was_told(&stat)) continue;
     if (is_left_out(k, &stat, left_out)) {
       found[left_out++] = stat.pid;
       continue;
@@ -150,6 +165,6 @@ void pm__keeper_signal_all(const pm__keeper_t *k, int signum) {
     pm__proc_stat_t stat;
     if (is_repeated(i) || (signum != SIGKILL && is_other_keeper(k, found[i]))) continue;
     for (int tries = 0; tries < MOST_TRIES; tries++)
-      if (pm__tree_stat(found[i], &stat) != 0 || send(k, &stat, signum, false)) break;
+      if (!look(k, found[i], &stat) || send(k, &stat, signum, false)) break;
   }
 }

@@ -239,6 +239,11 @@ static bool kept_needs_host(pm__child_t *child) {
   return child->lost && child->keeper_ended && !child->reaped;
 }
 
+/* It is there, but not for us to be looked at (hidepid, proc(5)). */
+static bool is_hidden(int pid, const pm__proc_stat_t *stat) {
+  return stat->pid == 0 && (kill(pid, 0) == 0 || errno == EPERM);
+}
+
 static int kept_survivors(pm__child_t *child, int *pids, int max) {
   int found[MOST_LISTED];
   if (child->reaped) return 0;
@@ -246,8 +251,9 @@ static int kept_survivors(pm__child_t *child, int *pids, int max) {
   int count = 0;
   int listed = pm__tree_list(child->keeper, found, MOST_LISTED);
   for (int i = 0; i < listed; i++) {
-    pm__proc_stat_t stat;
-    if (found[i] == child->inner_keeper || pm__tree_stat(found[i], &stat) != 0) continue;
+    pm__proc_stat_t stat = {0};
+    if (found[i] == child->inner_keeper) continue;
+    if (pm__tree_stat(found[i], &stat) != 0 && !is_hidden(found[i], &stat)) continue;
     if (count < max) pids[count] = found[i];
     count++;
   }
