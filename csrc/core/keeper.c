@@ -24,6 +24,10 @@ static int unavailable(pm_error_t *error, const char *path, int err, const char 
   return err;
 }
 
+void pm__keeper_unusable(pm_error_t *error) {
+  unavailable(error, "", UV_ENOTSUP, "pidfd_open", "this process is refused pidfds");
+}
+
 int pm_keeper_open(const char *path, pm_keeper_t **out, pm_error_t *error) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return unavailable(error, path, -errno, "open", "the keeper's program cannot be opened");

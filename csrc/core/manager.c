@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "events.h"
 #include "internal.h"
+#include "keeper.h"
 #include "private_dir.h"
 #include "process.h"
 #include "run.h"
@@ -52,6 +53,13 @@ static int copy_allowed(pm_manager_t *m, const pm_manager_config_t *config) {
   return 0;
 }
 
+static void warn_of_pidfds(pm_manager_t *m) {
+  pm_error_t error;
+  pm__keeper_unusable(&error);
+  pm__fault_unref(m->keeperless);
+  m->keeperless = pm__fault_new(&error);
+}
+
 int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_callbacks_t *callbacks, void *data,
                    pm_manager_t **out) {
   pm_manager_t *m = pm__calloc(1, sizeof(*m));
@@ -72,6 +80,7 @@ int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_
   }
   pm__spawner_init(&m->spawner, &m->poller, loop, config->keeper, config->portable);
   m->poller.data = m;
+  if (config->keeper && !config->portable && !m->spawner.keeper) warn_of_pidfds(m);
   /* Neither can fail. The monitor alone never keeps a loop alive. */
   uv_idle_init(loop, &m->turn);
   uv_timer_init(loop, &m->monitor);
