@@ -178,7 +178,7 @@ typedef struct pm_stop_report {
   bool gone;          /* nothing of what the command started is left */
   const char *step;   /* what ended it: "none" (nothing ran), "stdin" (its end), the stop signal, "SIGKILL" */
   double duration;    /* ms since the stop began */
-  int killed;         /* how many were alive when SIGKILL came, 0 if it did not */
+  int killed;         /* how many were alive when SIGKILL came, at most 256; 0 if it did not */
   int survivor_count; /* how many are left; at most PM_MAX_SURVIVORS are listed */
   int survivors[PM_MAX_SURVIVORS];
 } pm_stop_report_t;

@@ -20,6 +20,9 @@
 
 enum { MOST_LISTED = 4096 };
 
+/* In a stop, which the loop and SIGKILL wait for. */
+enum { MOST_COUNTED = 256 };
+
 /* ---- what the keeper tells ------------------------------------------------------- */
 
 static void stop_listening(pm__child_t *child) {
@@ -244,12 +247,13 @@ static bool is_hidden(int pid, const pm__proc_stat_t *stat) {
   return stat->pid == 0 && (kill(pid, 0) == 0 || errno == EPERM);
 }
 
-static int kept_survivors(pm__child_t *child, int *pids, int max) {
+/* Fills at most max of those among the first that are listed. */
+static int list_living(pm__child_t *child, int *pids, int max, int most_listed) {
   int found[MOST_LISTED];
   if (child->reaped) return 0;
   if (has_no_keeper(child)) return pm__session_members(child->keeper, pids, max);
   int count = 0;
-  int listed = pm__tree_list(child->keeper, found, MOST_LISTED);
+  int listed = pm__tree_list(child->keeper, found, most_listed);
   for (int i = 0; i < listed; i++) {
     pm__proc_stat_t stat = {0};
     if (found[i] == child->inner_keeper) continue;
@@ -260,8 +264,12 @@ static int kept_survivors(pm__child_t *child, int *pids, int max) {
   return count;
 }
 
+static int kept_survivors(pm__child_t *child, int *pids, int max) {
+  return list_living(child, pids, max, MOST_LISTED);
+}
+
 static int kept_count(pm__child_t *child) {
-  return kept_survivors(child, NULL, 0);
+  return list_living(child, NULL, 0, MOST_COUNTED);
 }
 
 static void kept_release(pm__child_t *child) {

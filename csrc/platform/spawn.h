@@ -182,7 +182,8 @@ bool pm__child_needs_host(pm__child_t *child);
  * through /proc where there is one, so not for hot paths. */
 int pm__child_survivors(pm__child_t *child, int *pids, int max);
 
-/* How many live. A group counts as one: to look at all of its members costs more. */
+/* How many live, as far as can be told in a few milliseconds: of a tree no more than
+ * 256; a group counts as one. */
 int pm__child_count(pm__child_t *child);
 
 /* For a host that will not run its loop again: waits at most ms until the whole of

@@ -43,10 +43,11 @@ bool pm__tree_is_named(int pid, const char *line) {
 
 /* ---- lists of children ------------------------------------------------------------ */
 
-/* Calls each for the pids in an open file of children: "12 345 ". 0, or a negative
- * errno. */
-PM__RAW static long each_pid(long fd, void (*each)(void *arg, int pid), void *arg) {
-  char text[512];
+/* Calls each for the pids in an open file of children ("12 345 ") until that gives
+ * false. 0, or a negative errno. The kernel looks for where a read begins from the
+ * first child on, so that many small ones would cost more than all the rest. */
+PM__RAW static long each_pid(long fd, bool (*each)(void *arg, int pid), void *arg) {
+  char text[4096];
   int pid = 0;
   long n;
   while ((n = pm__raw3(SYS_read, fd, PM__RAW_POINTER(text), sizeof(text))) > 0) {
@@ -56,7 +57,7 @@ PM__RAW static long each_pid(long fd, void (*each)(void *arg, int pid), void *ar
       if (text[i] >= '0' && text[i] <= '9') {
         pid = pid * 10 + (text[i] - '0');
       } else if (pid > 0) {
-        each(arg, pid);
+        if (!each(arg, pid)) return 0;
         pid = 0;
       }
     }
@@ -69,9 +70,10 @@ typedef struct collected {
   int count, max;
 } collected_t;
 
-static void collect(void *arg, int pid) {
+static bool collect(void *arg, int pid) {
   collected_t *c = arg;
   if (c->count < c->max) c->pids[c->count++] = pid;
+  return c->count < c->max;
 }
 
 /* Each thread has a list of the children that it made. It may end meanwhile. */
@@ -101,7 +103,7 @@ int pm__tree_list(int root, int *pids, int max) {
   collected_t c = {.pids = pids, .max = max};
   long r = collect_of_process(&c, root);
   if (r < 0) return (int)r;
-  for (int i = 0; i < c.count; i++)
+  for (int i = 0; i < c.count && c.count < max; i++)
     collect_of_process(&c, pids[i]);
   return c.count;
 }
@@ -122,10 +124,11 @@ typedef struct killed {
   long count, refused;
 } killed_t;
 
-PM__RAW static void kill_and_count(void *arg, int pid) {
+PM__RAW static bool kill_and_count(void *arg, int pid) {
   killed_t *killed = arg;
   killed->count++;
   if (pm__raw2(SYS_kill, pid, SIGKILL) == -EPERM) killed->refused++;
+  return true;
 }
 
 PM__RAW long pm__tree_kill_children(long *refused) {

@@ -84,6 +84,24 @@ static void test_nothing_is_left(void **state) {
   }
 }
 
+/* A large tree is not walked through before it is killed. */
+static void test_not_all_are_counted(void **state) {
+  (void)state;
+  for_both(i) {
+    host_t h;
+    answer_t a;
+    open_host(&h, i);
+    host_spawn(&h, "a", "fork-levels", "1", "400");
+    host_wait_output(&h, "a", "ready\n");
+    host_stop(&h, "a", 0, &a);
+    assert_true(host_answer(&h, &a));
+    int killed = host_find(&h, "a", PM_EVENT_STOP, 1)->stop.killed;
+    assert_true(killed > 200 && killed <= 256);
+    assert_no_child();
+    host_close(&h);
+  }
+}
+
 static void test_signal_once_to_each(void **state) {
   (void)state;
   for_both(i) {
@@ -461,6 +479,7 @@ static void test_many_at_once(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_nothing_is_left),
+      cmocka_unit_test(test_not_all_are_counted),
       cmocka_unit_test(test_signal_once_to_each),
       cmocka_unit_test(test_signal_to_the_command),
       cmocka_unit_test(test_signal),
