@@ -23,6 +23,10 @@ enum { MOST_LISTED = 4096 };
 /* In a stop, which the loop and SIGKILL wait for. */
 enum { MOST_COUNTED = 256 };
 
+/* A look for a session is one at every process of the machine. The first ones come at
+ * once, for what dies at once; then each costs that many times itself of waiting. */
+enum { FIRST_LOOKS = 8, COST_FACTOR = 20 };
+
 /* ---- what the keeper tells ------------------------------------------------------- */
 
 static void stop_listening(pm__child_t *child) {
@@ -146,8 +150,17 @@ static int order(pm__child_t *child, pm__keeper_order_kind_t kind, int signum, b
 
 /* Without its keeper what stayed in its session can still be found. Returns how
  * many that were. */
-static int kill_session(const pm__child_t *child) {
-  return pm__session_kill(child->keeper, child->pid);
+static int kill_session(pm__child_t *child) {
+  uint64_t begin = uv_hrtime();
+  int count = pm__session_kill(child->keeper, child->pid);
+  uint64_t end = uv_hrtime();
+  child->looks++;
+  child->look_after = end + (end - begin) * COST_FACTOR;
+  return count;
+}
+
+static bool may_look(const pm__child_t *child) {
+  return child->looks < FIRST_LOOKS || uv_hrtime() >= child->look_after;
 }
 
 static bool has_no_keeper(const pm__child_t *child) {
@@ -228,7 +241,7 @@ static bool kept_gone(pm__child_t *child) {
   if (child->socket >= 0) return false;
   look_at_keeper(child);
   if (!child->keeper_ended) return false;
-  if (child->lost && kill_session(child) > 0) return false;
+  if (child->lost && (!may_look(child) || kill_session(child) > 0)) return false;
   reap_keeper(child);
   return true;
 }

@@ -97,6 +97,8 @@ struct pm__child {
   bool left;           /* and that something is left, which it has not told to have ended since */
   bool keeper_ended;   /* it is a zombie, or has been reaped */
   bool unwatched;      /* memory was too short to watch it */
+  unsigned looks;      /* for what a lost keeper has left */
+  uint64_t look_after; /* uv_hrtime: no further look before, but for orders */
 };
 
 enum {

@@ -206,6 +206,30 @@ static void test_stop_of_what_is_below(void **state) {
   }
 }
 
+/* Its keeper is lost, and to look for it means to look at all processes: not whenever
+ * somebody asks. */
+static void test_looks_for_what_a_lost_keeper_left(void **state) {
+  (void)state;
+  enum { FIRST_LOOKS = 8 };
+  host_t h;
+  if (!wants_keeper()) skip();
+  open_host(&h);
+  int pid = spawn_leader(&h);
+  pm__child_t *child = &pm__table_find(h.m, str("a"))->run->child;
+  assert_int_equal(kill(child->keeper, SIGKILL), 0);
+  while (child->looks < FIRST_LOOKS)
+    host_pass_time(&h, 1);
+  child->look_after = UINT64_MAX;
+  kill_as_root(pid);
+  wait_until_ended(pid);
+  assert_false(pm__child_gone(child));
+  child->look_after = 0;
+  host_wait(&h, "a", PM_EVENT_EXIT, 1);
+  host_wait_idle(&h);
+  assert_string_equal(host_find(&h, "a", PM_EVENT_ERROR, 1)->error.code, "ERR_KEEPER_LOST");
+  close_host(&h);
+}
+
 /* ---- restarts ---------------------------------------------------------------------- */
 
 /* Refused once, it does not happen later. */
@@ -477,6 +501,7 @@ int main(void) {
       as_ordinary_user(test_stop_of_a_member),
       as_ordinary_user(test_stop_of_a_leader),
       as_ordinary_user(test_stop_of_what_is_below),
+      as_ordinary_user(test_looks_for_what_a_lost_keeper_left),
       as_ordinary_user(test_restart),
       as_ordinary_user(test_restart_after_a_stop),
       as_ordinary_user(test_restart_while_sweeping),
