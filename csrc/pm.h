@@ -242,7 +242,8 @@ typedef struct pm_keeper pm_keeper_t;
  * the caller waits for that, a fraction of a millisecond. The file is held open:
  * it may be replaced under a running host. Negative and *error (its code is
  * ERR_KEEPER_UNAVAILABLE, its message says what is in the way) if it cannot
- * work here. */
+ * work here. If descriptors, processes or memory are short at the moment, that is no
+ * error: each manager that is made tries again until it has worked once. */
 int pm_keeper_open(const char *path, pm_keeper_t **out, pm_error_t *error);
 
 /* Gives a reference back. NULL is fine. */

@@ -53,11 +53,23 @@ static int copy_allowed(pm_manager_t *m, const pm_manager_config_t *config) {
   return 0;
 }
 
-static void warn_of_pidfds(pm_manager_t *m) {
-  pm_error_t error;
-  pm__keeper_unusable(&error);
+static void set_keeperless(pm_manager_t *m, const pm_error_t *error) {
   pm__fault_unref(m->keeperless);
-  m->keeperless = pm__fault_new(&error);
+  m->keeperless = pm__fault_new(error);
+}
+
+/* Without a keeper that is told: something is short, or this process is refused pidfds. */
+static void open_spawner(pm_manager_t *m, const pm_manager_config_t *config) {
+  pm_error_t error;
+  pm_keeper_t *keeper = config->portable ? NULL : config->keeper;
+  if (keeper && pm__keeper_ready(keeper, &error) != 0) {
+    set_keeperless(m, &error);
+    keeper = NULL;
+  }
+  pm__spawner_init(&m->spawner, &m->poller, m->loop, keeper, config->portable);
+  if (!keeper || m->spawner.keeper) return;
+  pm__keeper_unusable(&error);
+  set_keeperless(m, &error);
 }
 
 int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_callbacks_t *callbacks, void *data,
@@ -78,9 +90,8 @@ int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_
     free_manager(m);
     return r;
   }
-  pm__spawner_init(&m->spawner, &m->poller, loop, config->keeper, config->portable);
+  open_spawner(m, config);
   m->poller.data = m;
-  if (config->keeper && !config->portable && !m->spawner.keeper) warn_of_pidfds(m);
   /* Neither can fail. The monitor alone never keeps a loop alive. */
   uv_idle_init(loop, &m->turn);
   uv_timer_init(loop, &m->monitor);

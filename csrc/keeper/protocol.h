@@ -44,6 +44,7 @@ typedef enum {
   PM__KEEPER_NEEDS_SIGNALFD,
   PM__KEEPER_NEEDS_PIDFD, /* pidfd_open, pidfd_send_signal */
   PM__KEEPER_NEEDS_PROC,  /* /proc with the lists of children (CONFIG_PROC_CHILDREN) */
+  PM__KEEPER_NEEDS_ROOM,  /* descriptors or memory, which the system is short of at the moment */
   PM__KEEPER_NEEDS_COUNT
 } pm__keeper_need_t;
 

@@ -168,6 +168,7 @@ void refuse_need(pm__keeper_need_t need) {
   if (need == PM__KEEPER_NEEDS_SUBREAPER) refuse_call(SYS_prctl, 0, PR_SET_CHILD_SUBREAPER, EPERM);
   if (need == PM__KEEPER_NEEDS_SIGNALFD) refuse_call(SYS_signalfd4, -1, 0, ENOSYS);
   if (need == PM__KEEPER_NEEDS_PIDFD) refuse_call(SYS_pidfd_open, -1, 0, EPERM);
+  if (need == PM__KEEPER_NEEDS_ROOM) refuse_call(SYS_signalfd4, -1, 0, ENFILE);
   if (need == PM__KEEPER_NEEDS_PROC) refuse_call(SYS_openat, 2, O_RDONLY | O_CLOEXEC, EACCES);
 }
 

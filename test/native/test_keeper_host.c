@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/internal.h"
+#include "core/keeper.h"
 #include "core/table.h"
 #include "keeper_fixture.h"
 #include "platform/spawn_linux_child.h"
@@ -283,6 +285,55 @@ static void test_host_without_keeper(void **state) {
   assert_all_end(BOUND);
 }
 
+/* What was short for a moment is no reason to do without for ever. */
+static void be_host_in_need(void **state) {
+  (void)state;
+  host_t h;
+  pm_error_t error;
+  struct rlimit before;
+  host_init(&h);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const struct rlimit none = {0, before.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  assert_int_equal(pm_keeper_open(PM_KEEPER, &h.keeper, &error), 0);
+  assert_int_equal(pm__keeper_ready(h.keeper, &error), UV_EMFILE);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+  host_open(&h);
+  host_spawn(&h, "a", "say-ready");
+  host_wait_output(&h, "a", "ready\n");
+  assert_string_equal(host_status(&h, "a").containment, "tree");
+  assert_int_equal(host_count(&h, NULL, PM_EVENT_WARNING), 0);
+  host_end(&h, "a");
+  host_close(&h);
+}
+
+/* It lasts: the keeper's own look finds it out. */
+static void be_host_in_lasting_need(void **state) {
+  (void)state;
+  host_t h;
+  pm_error_t error;
+  host_init(&h);
+  refuse_need(PM__KEEPER_NEEDS_ROOM);
+  assert_int_equal(pm_keeper_open(PM_KEEPER, &h.keeper, &error), 0);
+  host_open(&h);
+  host_spawn(&h, "a", "say-ready");
+  host_wait_output(&h, "a", "ready\n");
+  assert_string_equal(host_status(&h, "a").containment, "group");
+  const seen_t *warning = host_find(&h, NULL, PM_EVENT_WARNING, 1);
+  assert_non_null(warning);
+  assert_string_equal(warning->error.code, "ERR_KEEPER_UNAVAILABLE");
+  assert_int_equal(warning->error.err, UV_ENFILE);
+  host_end(&h, "a");
+  host_close(&h);
+}
+
+static void test_host_in_need(void **state) {
+  (void)state;
+  in_host(0, "in-need", 0);
+  in_host(0, "in-lasting-need", 0);
+  assert_all_end(BOUND);
+}
+
 /* Argument: the error that pidfds are refused with once the keeper is open. What passes,
  * as a full table of descriptors, decides nothing; what does not is told. */
 static void be_host_without_pidfd(void **state) {
@@ -360,6 +411,8 @@ int main(int argc, char **argv) {
                                   {"threads", be_host_with_threads},
                                   {"ignores-sigchld", be_host_that_ignores_sigchld},
                                   {"without-keeper", be_host_without_keeper},
+                                  {"in-need", be_host_in_need},
+                                  {"in-lasting-need", be_host_in_lasting_need},
                                   {"without-pidfd", be_host_without_pidfd},
                                   {"without-close-range", be_host_without_close_range}};
   const struct CMUnitTest tests[] = {
@@ -371,6 +424,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_host_with_threads),
       cmocka_unit_test(test_host_that_ignores_sigchld),
       cmocka_unit_test(test_host_without_keeper),
+      cmocka_unit_test(test_host_in_need),
       cmocka_unit_test(test_host_without_pidfd),
       cmocka_unit_test(test_host_without_close_range),
   };
