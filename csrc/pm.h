@@ -193,7 +193,7 @@ typedef struct pm_stop_report {
   bool gone;          /* nothing of what the command started is left */
   const char *step;   /* what ended it: "none" (nothing ran), "stdin" (its end), the stop signal, "SIGKILL" */
   double duration;    /* ms since the stop began */
-  int killed;         /* how many were alive when SIGKILL came, 0 if it did not */
+  int killed;         /* how many were alive when SIGKILL came, at most 256; 0 if it did not */
   int survivor_count; /* how many are left; at most PM_MAX_SURVIVORS are listed */
   int survivors[PM_MAX_SURVIVORS];
 } pm_stop_report_t;
@@ -265,7 +265,8 @@ typedef struct pm_keeper pm_keeper_t;
  * the caller waits for that, a fraction of a millisecond. The file is held open:
  * it may be replaced under a running host. Negative and *error (its code is
  * ERR_KEEPER_UNAVAILABLE, its message says what is in the way) if it cannot
- * work here. */
+ * work here. If descriptors, processes or memory are short at the moment, that is no
+ * error: each manager that is made tries again until it has worked once. */
 int pm_keeper_open(const char *path, pm_keeper_t **out, pm_error_t *error);
 
 /* Gives a reference back. NULL is fine. */

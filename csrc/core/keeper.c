@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../platform/keeper_probe.h"
@@ -11,7 +12,8 @@
 
 struct pm_keeper {
   unsigned refs;
-  int fd;
+  int fd; /* -1: something was short when it was tried */
+  char path[];
 };
 
 static int unavailable(pm_error_t *error, const char *path, int err, const char *syscall, const char *what) {
@@ -24,21 +26,40 @@ static int unavailable(pm_error_t *error, const char *path, int err, const char 
   return err;
 }
 
-int pm_keeper_open(const char *path, pm_keeper_t **out, pm_error_t *error) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return unavailable(error, path, -errno, "open", "the keeper's program cannot be opened");
+void pm__keeper_unusable(pm_error_t *error) {
+  unavailable(error, "", UV_ENOTSUP, "pidfd_open", "this process is refused pidfds");
+}
+
+/* Descriptors, processes or memory are short: not for ever. */
+static bool passes(int err) {
+  return err == UV_EAGAIN || err == UV_EMFILE || err == UV_ENFILE || err == UV_ENOMEM;
+}
+
+int pm__keeper_ready(pm_keeper_t *keeper, pm_error_t *error) {
+  if (keeper->fd >= 0) return 0;
+  int fd = open(keeper->path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return unavailable(error, keeper->path, -errno, "open", "the keeper's program cannot be opened");
   pm__keeper_failure_t why;
   int r = pm__keeper_try(fd, &why);
   if (r != 0) {
     close(fd);
-    return unavailable(error, path, r, why.syscall, why.what);
+    return unavailable(error, keeper->path, r, why.syscall, why.what);
   }
-  pm_keeper_t *keeper = pm__malloc(sizeof(*keeper));
-  if (!keeper) {
-    close(fd);
-    return pm__error_no_memory(error);
+  keeper->fd = fd;
+  return 0;
+}
+
+int pm_keeper_open(const char *path, pm_keeper_t **out, pm_error_t *error) {
+  size_t size = strlen(path) + 1;
+  pm_keeper_t *keeper = pm__malloc(sizeof(*keeper) + size);
+  if (!keeper) return pm__error_no_memory(error);
+  *keeper = (pm_keeper_t){.refs = 1, .fd = -1};
+  memcpy(keeper->path, path, size);
+  int r = pm__keeper_ready(keeper, error);
+  if (r != 0 && !passes(r)) {
+    pm_keeper_unref(keeper);
+    return r;
   }
-  *keeper = (pm_keeper_t){.refs = 1, .fd = fd};
   *out = keeper;
   return 0;
 }
@@ -54,6 +75,6 @@ int pm__keeper_descriptor(const pm_keeper_t *keeper) {
 
 void pm_keeper_unref(pm_keeper_t *keeper) {
   if (!keeper || --keeper->refs > 0) return;
-  close(keeper->fd);
+  if (keeper->fd >= 0) close(keeper->fd);
   pm__free(keeper);
 }

@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "events.h"
 #include "internal.h"
+#include "keeper.h"
 #include "log_file.h"
 #include "pacer.h"
 #include "private_dir.h"
@@ -11,7 +12,7 @@
 #include "run.h"
 
 /* How long closing waits for commands that do not die of SIGKILL, and between looks; and
- * how long the host's own end waits for each of those that it must see gone, in ms. */
+ * how long the host's own end waits for all of those that it must see gone, in ms. */
 enum { CLOSE_PATIENCE = 2000, CLOSE_LOOK = 20, KILL_PATIENCE = 500 };
 
 int pm_check_libuv(void) {
@@ -54,6 +55,25 @@ static int copy_allowed(pm_manager_t *m, const pm_manager_config_t *config) {
   return 0;
 }
 
+static void set_keeperless(pm_manager_t *m, const pm_error_t *error) {
+  pm__fault_unref(m->keeperless);
+  m->keeperless = pm__fault_new(error);
+}
+
+/* Without a keeper that is told: something is short, or this process is refused pidfds. */
+static void open_spawner(pm_manager_t *m, const pm_manager_config_t *config) {
+  pm_error_t error;
+  pm_keeper_t *keeper = config->portable ? NULL : config->keeper;
+  if (keeper && pm__keeper_ready(keeper, &error) != 0) {
+    set_keeperless(m, &error);
+    keeper = NULL;
+  }
+  pm__spawner_init(&m->spawner, &m->poller, m->loop, keeper, config->portable);
+  if (!keeper || m->spawner.keeper) return;
+  pm__keeper_unusable(&error);
+  set_keeperless(m, &error);
+}
+
 int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_callbacks_t *callbacks, void *data,
                    pm_manager_t **out) {
   pm_manager_t *m = pm__calloc(1, sizeof(*m));
@@ -72,7 +92,7 @@ int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_
     free_manager(m);
     return r;
   }
-  pm__spawner_init(&m->spawner, &m->poller, loop, config->keeper, config->portable);
+  open_spawner(m, config);
   m->poller.data = m;
   /* None can fail. The monitor alone never keeps a loop alive. */
   uv_idle_init(loop, &m->turn);
@@ -150,8 +170,12 @@ void pm_manager_kill_all(pm_manager_t *m) {
   m->refuses = true;
   for (pm__run_t *run = m->runs; run; run = run->next)
     if (is_to_end_now(run)) pm__child_kill(&run->child);
-  for (pm__run_t *run = m->runs; run; run = run->next)
-    if (run->child.keeper && is_to_end_now(run)) pm__child_await_gone(&run->child, KILL_PATIENCE);
+  uint64_t begin = uv_hrtime();
+  for (pm__run_t *run = m->runs; run; run = run->next) {
+    uint64_t passed = (uv_hrtime() - begin) / 1000000;
+    if (!run->child.keeper || !is_to_end_now(run)) continue;
+    pm__child_await_gone(&run->child, passed < KILL_PATIENCE ? KILL_PATIENCE - (int)passed : 0);
+  }
   for (pm__process_t *p = m->first; p; p = p->next)
     pm__private_dir_remove_now(p);
   pm__log_files_write_now(m);

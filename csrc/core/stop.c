@@ -47,6 +47,7 @@ static void take_step(pm__process_t *p, unsigned step) {
   double wait = l->timeout;
   if (step == STEP_EOF) {
     wait = p->options.value[PM_OPT_EOF_TIMEOUT];
+    pm__child_take_rest(child);
     pm__input_end(&p->run->input);
   } else if (step == STEP_ASK) {
     pm__child_terminate(child);
@@ -61,9 +62,17 @@ static void take_step(pm__process_t *p, unsigned step) {
   arm(p);
 }
 
+/* One whose stdin was closed before has perhaps just begun to end by that: it is waited
+ * for. */
+static bool ends_by_eof(const pm__process_t *p) {
+  const double *option = p->options.value;
+  bool has_stdin = (pm_stdin_t)option[PM_OPT_STDIN] == PM_STDIN_PIPE;
+  return has_stdin && option[PM_OPT_EOF_TIMEOUT] > 0 && !p->run->child.ended;
+}
+
 static unsigned first_step(const pm__process_t *p, double timeout) {
   if (!(timeout > 0)) return STEP_KILL;
-  return p->options.value[PM_OPT_EOF_TIMEOUT] > 0 && !p->run->child.ended ? STEP_EOF : STEP_ASK;
+  return ends_by_eof(p) ? STEP_EOF : STEP_ASK;
 }
 
 void pm__ladder_begin(pm__process_t *p, double timeout) {

@@ -43,7 +43,10 @@ static int open_parent(const pm__keeper_t *k) {
   return (int)fd;
 }
 
-/* SIGCHLD, and what people send to end a program. The others stay blocked. */
+/* SIGCHLD, and what people send to end a program: the tree is asked, without a
+ * deadline as long as the host lives. That is often asked to end by the same hand
+ * (systemd signals all of a unit), and it is for the host to say how long its trees
+ * may take. The others stay blocked. */
 static int open_signals(void) {
   uint64_t set = 0;
   const int wanted[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT};
@@ -65,8 +68,7 @@ static void enter(pm__keeper_t *k, pm__keeper_phase_t phase) {
   k->interval = FIRST_LOOK;
 }
 
-/* The host has gone, or somebody asked this keeper to end: the tree gets its
- * grace, unless it is being killed already. */
+/* The host has gone: the tree gets its grace, unless it is being killed already. */
 static void end_tree(pm__keeper_t *k) {
   long grace = has(k, PM__KEEPER_GUARD) ? k->grace + GUARD_PATIENCE : k->grace;
   if (k->deadline == 0) k->deadline = now_ms() + grace;
@@ -85,6 +87,11 @@ static void look_at_parent(pm__keeper_t *k) {
   if (k->parent_gone || k->parent_fd >= 0) return;
   k->parent_fd = open_parent(k);
   if (k->parent_fd < 0 && pm__raw1(SYS_getppid, 0) != k->parent) lose_parent(k);
+}
+
+/* That, too, is tried until it is had. Meanwhile ends are looked for. */
+static void look_at_signals(pm__keeper_t *k) {
+  if (k->signal_fd < 0) k->signal_fd = open_signals();
 }
 
 /* ---- the command and the others ------------------------------------------------- */
@@ -123,6 +130,15 @@ static void tell_host(pm__keeper_t *k, bool left) {
   if (k->socket_fd >= 0) pm__raw3(SYS_write, k->socket_fd, PM__RAW_POINTER(&k->report), sizeof(k->report));
 }
 
+/* A child that may not be signalled (it has become another user's) hands over
+ * nothing: what it has started is looked for below it. */
+static void kill_all(const pm__keeper_t *k) {
+  long refused = 0;
+  /* Without /proc there is still the one that is known by its pid. */
+  if (pm__tree_kill_children(&refused) < 0 && !k->command_ended) pm__raw2(SYS_kill, k->command, SIGKILL);
+  if (refused > 0) pm__keeper_signal_all(k, SIGKILL);
+}
+
 /* What is due in the present phase. */
 static void act(pm__keeper_t *k) {
   if (k->phase == PM__KEEPER_ASKS && k->deadline != 0 && now_ms() >= k->deadline) enter(k, PM__KEEPER_KILLS);
@@ -131,8 +147,7 @@ static void act(pm__keeper_t *k) {
   if (k->phase == PM__KEEPER_KILLS) {
     /* Every death hands over its children: then there is somebody to kill at once. */
     progress = k->reaped;
-    /* Without /proc there is still the one that is known by its pid. */
-    if (pm__tree_kill_children() < 0 && !k->command_ended) pm__raw2(SYS_kill, k->command, SIGKILL);
+    kill_all(k);
   }
   if (progress)
     k->interval = FIRST_LOOK;
@@ -150,6 +165,9 @@ static void obey(pm__keeper_t *k, const pm__keeper_order_t *order) {
     break;
   case PM__KEEPER_KILL:
     enter(k, PM__KEEPER_KILLS);
+    break;
+  case PM__KEEPER_TAKE_REST:
+    k->flags &= ~PM__KEEPER_LEAVE_REST;
     break;
   case PM__KEEPER_SIGNAL:
     if (order->tree)
@@ -173,18 +191,36 @@ static void read_socket(pm__keeper_t *k) {
   }
 }
 
+static bool has_orders(const pm__keeper_t *k) {
+  const struct timespec now = {0};
+  struct pollfd fd = {.fd = k->socket_fd, .events = POLLIN};
+  return pm__raw5(SYS_ppoll, PM__RAW_POINTER(&fd), 1, PM__RAW_POINTER(&now), 0, KERNEL_SIGSET_SIZE) > 0;
+}
+
+static bool wants_to_leave(const pm__keeper_t *k) {
+  return k->command_ended && has(k, PM__KEEPER_LEAVE_REST) && k->phase == PM__KEEPER_WATCHES;
+}
+
+/* Whether what is left may be left alone. A host that wants it ended has said so before
+ * the command could end of that; but the end may have been seen first. */
+static bool leaves(pm__keeper_t *k) {
+  while (wants_to_leave(k) && has_orders(k))
+    read_socket(k);
+  return wants_to_leave(k);
+}
+
 static void read_signals(pm__keeper_t *k) {
   struct signalfd_siginfo info[4] = {0};
   long n;
   while ((n = pm__raw3(SYS_read, k->signal_fd, PM__RAW_POINTER(info), sizeof(info))) > 0) {
     for (size_t i = 0; i < (size_t)n / sizeof(info[0]); i++)
-      if (info[i].ssi_signo != SIGCHLD) end_tree(k);
+      if (info[i].ssi_signo != SIGCHLD) enter(k, PM__KEEPER_ASKS);
   }
 }
 
 /* How long may be waited; NULL: until something happens. */
 static struct timespec *wait_time(const pm__keeper_t *k, struct timespec *t) {
-  bool unwatched = k->parent_fd < 0 && !k->parent_gone;
+  bool unwatched = k->signal_fd < 0 || (k->parent_fd < 0 && !k->parent_gone);
   if (k->phase == PM__KEEPER_WATCHES && !unwatched) return NULL;
   long ms = k->phase == PM__KEEPER_WATCHES ? LAST_LOOK : k->interval;
   if (k->phase == PM__KEEPER_ASKS && k->deadline != 0) {
@@ -209,17 +245,14 @@ static void wait_for_news(pm__keeper_t *k) {
 
 void pm__keeper_run(pm__keeper_t *k) {
   k->socket_fd = has(k, PM__KEEPER_GUARD) ? -1 : PM__KEEPER_SOCKET;
-  k->signal_fd = open_signals();
-  k->parent_fd = -1;
-  /* The probe has seen that it can be had; without it there would be no way to
-   * hear of an end. */
-  if (k->signal_fd < 0) enter(k, PM__KEEPER_KILLS);
+  k->signal_fd = k->parent_fd = -1;
   for (;;) {
     look_at_parent(k);
+    look_at_signals(k);
     bool left = reap(k);
-    bool leaves = k->command_ended && has(k, PM__KEEPER_LEAVE_REST) && k->phase == PM__KEEPER_WATCHES;
-    tell_host(k, left && !leaves);
-    if (!left || leaves) return;
+    if (leaves(k)) left = false;
+    tell_host(k, left);
+    if (!left) return;
     act(k);
     wait_for_news(k);
   }

@@ -49,10 +49,11 @@ pm__keeper_need_t pm__keeper_probe(void);
 /* ---- asking.c: the signal, once to each ------------------------------------ */
 
 /* Sends signum and SIGCONT to everything of the tree, or to the command alone,
- * that has not had it. Returns how many that were. */
+ * that has not had it; but not to other keepers, nor to what those keep. Returns how
+ * many that were. */
 int pm__keeper_ask(const pm__keeper_t *k, bool all);
 
-/* Sends signum to everything there is. */
+/* Sends signum to everything there is, but to other keepers SIGKILL only. */
 void pm__keeper_signal_all(const pm__keeper_t *k, int signum);
 
 #endif /* PM_KEEPER_KEEPER_H */

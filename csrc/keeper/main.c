@@ -29,7 +29,7 @@ static int keeper_main(int argc, char **argv) {
     if (*end || end == argv[i + 1]) return EXIT_USAGE;
   }
   /* Not from the file's name: it is executed by its descriptor. */
-  pm__raw2(SYS_prctl, PR_SET_NAME, PM__RAW_POINTER("mcp-keeper"));
+  pm__raw2(SYS_prctl, PR_SET_NAME, PM__RAW_POINTER(PM__KEEPER_COMM));
   pm__keeper_t k = {.self = (int)pm__raw1(SYS_getpid, 0),
                     .parent = (int)value[0],
                     .command = (int)value[1],

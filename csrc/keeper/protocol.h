@@ -24,6 +24,9 @@
 #define PM__KEEPER_NAME  "mcp-process-keeper"
 #define PM__KEEPER_PROBE "probe"
 
+/* What it calls itself (comm in proc(5)). */
+#define PM__KEEPER_COMM "mcp-keeper"
+
 /* SOCK_SEQPACKET: each order and report is one message. Its end is the end of
  * whoever is at the other side. */
 enum { PM__KEEPER_SOCKET = 0 };
@@ -41,6 +44,7 @@ typedef enum {
   PM__KEEPER_NEEDS_SIGNALFD,
   PM__KEEPER_NEEDS_PIDFD, /* pidfd_open, pidfd_send_signal */
   PM__KEEPER_NEEDS_PROC,  /* /proc with the lists of children (CONFIG_PROC_CHILDREN) */
+  PM__KEEPER_NEEDS_ROOM,  /* descriptors or memory, which the system is short of at the moment */
   PM__KEEPER_NEEDS_COUNT
 } pm__keeper_need_t;
 
@@ -48,7 +52,8 @@ typedef enum {
 typedef enum {
   PM__KEEPER_TERMINATE, /* the signal to all, SIGCONT; to what appears later, too */
   PM__KEEPER_KILL,      /* SIGKILL until nothing is left */
-  PM__KEEPER_SIGNAL     /* signum, once */
+  PM__KEEPER_SIGNAL,    /* signum, once */
+  PM__KEEPER_TAKE_REST  /* the command is about to be ended: what it leaves is not left alone */
 } pm__keeper_order_kind_t;
 
 typedef struct pm__keeper_order {

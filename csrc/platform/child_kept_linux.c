@@ -20,6 +20,13 @@
 
 enum { MOST_LISTED = 4096 };
 
+/* In a stop, which the loop and SIGKILL wait for. */
+enum { MOST_COUNTED = 256 };
+
+/* A look for a session is one at every process of the machine. The first ones come at
+ * once, for what dies at once; then each costs that many times itself of waiting. */
+enum { FIRST_LOOKS = 8, COST_FACTOR = 20 };
+
 /* ---- what the keeper tells ------------------------------------------------------- */
 
 static void stop_listening(pm__child_t *child) {
@@ -143,8 +150,17 @@ static int order(pm__child_t *child, pm__keeper_order_kind_t kind, int signum, b
 
 /* Without its keeper what stayed in its session can still be found. Returns how
  * many that were. */
-static int kill_session(const pm__child_t *child) {
-  return pm__session_kill(child->keeper, child->pid);
+static int kill_session(pm__child_t *child) {
+  uint64_t begin = uv_hrtime();
+  int count = pm__session_kill(child->keeper, child->pid);
+  uint64_t end = uv_hrtime();
+  child->looks++;
+  child->look_after = end + (end - begin) * COST_FACTOR;
+  return count;
+}
+
+static bool may_look(const pm__child_t *child) {
+  return child->looks < FIRST_LOOKS || uv_hrtime() >= child->look_after;
 }
 
 static bool has_no_keeper(const pm__child_t *child) {
@@ -155,6 +171,10 @@ static bool has_no_keeper(const pm__child_t *child) {
 static void wake_keepers(const pm__child_t *child) {
   if (!child->keeper_ended) pm__raw4(SYS_pidfd_send_signal, child->pidfd, SIGCONT, 0, 0);
   if (child->inner_keeper) pm__session_signal(child->keeper, child->inner_keeper, SIGCONT);
+}
+
+static void kept_take_rest(pm__child_t *child) {
+  order(child, PM__KEEPER_TAKE_REST, 0, true);
 }
 
 static void kept_terminate(pm__child_t *child) {
@@ -221,7 +241,7 @@ static bool kept_gone(pm__child_t *child) {
   if (child->socket >= 0) return false;
   look_at_keeper(child);
   if (!child->keeper_ended) return false;
-  if (child->lost && kill_session(child) > 0) return false;
+  if (child->lost && (!may_look(child) || kill_session(child) > 0)) return false;
   reap_keeper(child);
   return true;
 }
@@ -235,23 +255,34 @@ static bool kept_needs_host(pm__child_t *child) {
   return child->lost && child->keeper_ended && !child->reaped;
 }
 
-static int kept_survivors(pm__child_t *child, int *pids, int max) {
+/* It is there, but not for us to be looked at (hidepid, proc(5)). */
+static bool is_hidden(int pid, const pm__proc_stat_t *stat) {
+  return stat->pid == 0 && (kill(pid, 0) == 0 || errno == EPERM);
+}
+
+/* Fills at most max of those among the first that are listed. */
+static int list_living(pm__child_t *child, int *pids, int max, int most_listed) {
   int found[MOST_LISTED];
   if (child->reaped) return 0;
   if (has_no_keeper(child)) return pm__session_members(child->keeper, pids, max);
   int count = 0;
-  int listed = pm__tree_list(child->keeper, found, MOST_LISTED);
+  int listed = pm__tree_list(child->keeper, found, most_listed);
   for (int i = 0; i < listed; i++) {
-    pm__proc_stat_t stat;
-    if (found[i] == child->inner_keeper || pm__tree_stat(found[i], &stat) != 0) continue;
+    pm__proc_stat_t stat = {0};
+    if (found[i] == child->inner_keeper) continue;
+    if (pm__tree_stat(found[i], &stat) != 0 && !is_hidden(found[i], &stat)) continue;
     if (count < max) pids[count] = found[i];
     count++;
   }
   return count;
 }
 
+static int kept_survivors(pm__child_t *child, int *pids, int max) {
+  return list_living(child, pids, max, MOST_LISTED);
+}
+
 static int kept_count(pm__child_t *child) {
-  return kept_survivors(child, NULL, 0);
+  return list_living(child, NULL, 0, MOST_COUNTED);
 }
 
 static void kept_release(pm__child_t *child) {
@@ -262,6 +293,7 @@ static void kept_release(pm__child_t *child) {
 const pm__child_kind_t pm__child_kept = {
     .has_news = kept_has_news,
     .reap = kept_reap,
+    .take_rest = kept_take_rest,
     .terminate = kept_terminate,
     .kill = kept_kill,
     .signal = kept_signal,

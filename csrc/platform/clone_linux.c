@@ -6,26 +6,42 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "raw_syscall.h"
 
 enum { KERNEL_SIGSET_SIZE = 8 };
 
+static size_t page_size(void) {
+  return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+size_t pm__stack_size(size_t page) {
+  return page + (PM__STACK_ROOM + page - 1) / page * page;
+}
+
 void *pm__stacks_map(int count) {
-  size_t size = (size_t)count * PM__STACK_SIZE;
-  char *stacks = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  size_t page = page_size();
+  size_t size = pm__stack_size(page);
+  char *stacks =
+      mmap(NULL, (size_t)count * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (stacks == MAP_FAILED) return NULL;
-  for (int i = 0; i < count; i++)
-    mprotect(stacks + (size_t)i * PM__STACK_SIZE, PM__STACK_GUARD, PROT_NONE);
+  for (int i = 0; i < count; i++) {
+    if (mprotect(stacks + (size_t)i * size, page, PROT_NONE) == 0) continue;
+    int err = errno;
+    pm__stacks_unmap(stacks, count);
+    errno = err;
+    return NULL;
+  }
   return stacks;
 }
 
 void pm__stacks_unmap(void *stacks, int count) {
-  munmap(stacks, (size_t)count * PM__STACK_SIZE);
+  munmap(stacks, (size_t)count * pm__stack_size(page_size()));
 }
 
 char *pm__stack_top(void *stacks, int i) {
-  return (char *)stacks + (size_t)(i + 1) * PM__STACK_SIZE;
+  return (char *)stacks + (size_t)(i + 1) * pm__stack_size(page_size());
 }
 
 /* By raw calls: libc leaves out the signals that it keeps for itself. */

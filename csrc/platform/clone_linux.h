@@ -2,6 +2,7 @@
 #ifndef PM_PLATFORM_CLONE_LINUX_H
 #define PM_PLATFORM_CLONE_LINUX_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 /* Since Linux 5.2; older headers lack it. */
@@ -9,8 +10,11 @@
 #define CLONE_PIDFD 0x00001000
 #endif
 
-/* One stack, its guard page included. */
-enum { PM__STACK_SIZE = 32 * 1024, PM__STACK_GUARD = 4096 };
+/* What each stack has room for at least. */
+enum { PM__STACK_ROOM = 28 * 1024 };
+
+/* A guard page and what is above it: whole pages, whatever their size. */
+size_t pm__stack_size(size_t page);
 
 /* Room for count stacks, to be unmapped by the caller; NULL and errno. */
 void *pm__stacks_map(int count);

@@ -71,6 +71,8 @@ static int judge(int code, pm__keeper_failure_t *why) {
     return fail(why, UV_ENOTSUP, "pidfd_open", "this system has no pidfd");
   case PM__KEEPER_NEEDS_PROC:
     return fail(why, UV_ENOTSUP, "open", "/proc is not there, or lists no children (CONFIG_PROC_CHILDREN)");
+  case PM__KEEPER_NEEDS_ROOM:
+    return fail(why, UV_ENFILE, "open", "the system is short of descriptors or memory");
   default:
     return fail(why, UV_ENOTSUP, "execveat", "the keeper's program ended at once; is it for another system?");
   }

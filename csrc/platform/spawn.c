@@ -69,6 +69,10 @@ bool pm__child_reap(pm__child_t *child) {
   return child->kind->reap(child);
 }
 
+void pm__child_take_rest(pm__child_t *child) {
+  if (child->kind->take_rest) child->kind->take_rest(child);
+}
+
 void pm__child_terminate(pm__child_t *child) {
   child->kind->terminate(child);
 }

@@ -97,6 +97,8 @@ struct pm__child {
   bool left;           /* and that something is left, which it has not told to have ended since */
   bool keeper_ended;   /* it is a zombie, or has been reaped */
   bool unwatched;      /* memory was too short to watch it */
+  unsigned looks;      /* for what a lost keeper has left */
+  uint64_t look_after; /* uv_hrtime: no further look before, but for orders */
 };
 
 enum {
@@ -151,6 +153,10 @@ bool pm__child_has_news(const pm__child_t *child);
  * (ptrace(2)); try again. Idempotent. */
 bool pm__child_reap(pm__child_t *child);
 
+/* The command is about to be made to end by another way than those below: what it
+ * leaves is to be ended, too, whatever leave_rest said. */
+void pm__child_take_rest(pm__child_t *child);
+
 /* Asks all of it to end by the stop signal, with SIGCONT for what is stopped; with
  * to_command the command alone as long as it lives. A keeper sends it to each
  * process once, to those that appear later too, however often this is called. */
@@ -178,7 +184,8 @@ bool pm__child_needs_host(pm__child_t *child);
  * through /proc where there is one, so not for hot paths. */
 int pm__child_survivors(pm__child_t *child, int *pids, int max);
 
-/* How many live. A group counts as one: to look at all of its members costs more. */
+/* How many live, as far as can be told in a few milliseconds: of a tree no more than
+ * 256; a group counts as one. */
 int pm__child_count(pm__child_t *child);
 
 /* For a host that will not run its loop again: waits at most ms until the whole of

@@ -16,6 +16,7 @@ typedef struct pm__spawn_backend {
 typedef struct pm__child_kind {
   bool (*has_news)(const pm__child_t *child);
   bool (*reap)(pm__child_t *child);
+  void (*take_rest)(pm__child_t *child); /* NULL: whatever ends it, nothing is done about the rest but by the host */
   void (*terminate)(pm__child_t *child);
   void (*kill)(pm__child_t *child);
   int (*signal)(pm__child_t *child, int signum, bool tree);

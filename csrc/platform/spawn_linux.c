@@ -36,10 +36,15 @@ static int clone_signal_group(pm__child_t *child, int signum);
 
 static const pm__spawn_backend_t backend_clone = {"clone", clone_start, clone_signal_group, true};
 
-/* ENOSYS from an old kernel or valgrind, EPERM from a seccomp filter. */
+/* By a kernel that lacks the call, valgrind, or a seccomp filter: for good. Anything
+ * else, as a table of descriptors that is full at the moment, passes. */
+static bool is_refused(long error) {
+  return error == -ENOSYS || error == -EINVAL || error == -EPERM || error == -EACCES;
+}
+
 static bool has_pidfd(void) {
   long fd = pm__raw2(SYS_pidfd_open, getpid(), 0);
-  if (fd < 0) return false;
+  if (fd < 0) return !is_refused(fd);
   /* Signals by pidfd are as old (5.1) but may be filtered apart. */
   long r = pm__raw4(SYS_pidfd_send_signal, fd, 0, 0, 0);
   close((int)fd);
@@ -219,7 +224,7 @@ static int launch(pm__spawner_t *s, pm__launch_t *l, int socket, int *pid, int *
   if (killed) end_strays(l, socket);
   discard(*pid, pidfd);
   if (killed) return pm__spawn_fail(why, UV_ESRCH, pm__step_name(PM__STEP_KEEPER), NULL);
-  if (l->step == PM__STEP_UNSHARE && !s->no_close_range) {
+  if (l->step == PM__STEP_UNSHARE && is_refused(l->error)) {
     /* Nothing has happened yet: once more without sharing the table. */
     s->no_close_range = true;
     l->error = 0;

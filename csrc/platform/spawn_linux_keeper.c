@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -47,7 +48,7 @@ PM__RAW static void end_all(pid_t child) {
   long end = now_ms() + PM__END_PATIENCE;
   for (;;) {
     long pid;
-    long listed = pm__tree_kill_children();
+    long listed = pm__tree_kill_children(NULL);
     if (listed < 0) pm__raw2(SYS_kill, child, SIGKILL);
     do {
       pid = pm__raw4(SYS_wait4, listed < 0 ? child : -1, 0, __WALL | WNOHANG, 0);

@@ -17,6 +17,9 @@
  * process, or it is a zombie. */
 int pm__tree_stat(int pid, pm__proc_stat_t *out);
 
+/* Whether /proc/PID/comm is that line, its newline included. */
+bool pm__tree_is_named(int pid, const char *line);
+
 /* Fills pids, parents before their children, and returns how many: at most max.
  * Zombies are among them. Negative errno if the list of root itself cannot be
  * read. */
@@ -29,7 +32,7 @@ bool pm__tree_contains(int root, const pm__proc_stat_t *stat);
 
 /* Sends SIGKILL to each child of the calling thread. That is safe by pid for a
  * process of one thread: nobody else can reap them. Returns how many there were, or a
- * negative errno. */
-long pm__tree_kill_children(void);
+ * negative errno; *refused (may be NULL): how many of them may not be signalled. */
+long pm__tree_kill_children(long *refused);
 
 #endif /* PM_PLATFORM_TREE_H */

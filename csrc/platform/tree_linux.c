@@ -28,12 +28,26 @@ int pm__tree_stat(int pid, pm__proc_stat_t *out) {
   return pm__proc_stat_lives(out) ? 0 : -ESRCH;
 }
 
+bool pm__tree_is_named(int pid, const char *line) {
+  char path[16 + PM__RAW_DIGITS];
+  char text[64] = ""; /* the analyzer does not know that read writes it */
+  pm__raw_put(pm__raw_put_number(pm__raw_put(path, "/proc/"), (unsigned long)pid), "/comm");
+  long fd = open_read_only(AT_FDCWD, path, 0);
+  if (fd < 0) return false;
+  long n = pm__raw3(SYS_read, fd, PM__RAW_POINTER(text), sizeof(text));
+  pm__raw1(SYS_close, fd);
+  for (long i = 0; i < n; i++)
+    if (line[i] == '\0' || text[i] != line[i]) return false;
+  return n > 0 && line[n] == '\0';
+}
+
 /* ---- lists of children ------------------------------------------------------------ */
 
-/* Calls each for the pids in an open file of children: "12 345 ". 0, or a negative
- * errno. */
-PM__RAW static long each_pid(long fd, void (*each)(void *arg, int pid), void *arg) {
-  char text[512];
+/* Calls each for the pids in an open file of children ("12 345 ") until that gives
+ * false. 0, or a negative errno. The kernel looks for where a read begins from the
+ * first child on, so that many small ones would cost more than all the rest. */
+PM__RAW static long each_pid(long fd, bool (*each)(void *arg, int pid), void *arg) {
+  char text[4096];
   int pid = 0;
   long n;
   while ((n = pm__raw3(SYS_read, fd, PM__RAW_POINTER(text), sizeof(text))) > 0) {
@@ -43,7 +57,7 @@ PM__RAW static long each_pid(long fd, void (*each)(void *arg, int pid), void *ar
       if (text[i] >= '0' && text[i] <= '9') {
         pid = pid * 10 + (text[i] - '0');
       } else if (pid > 0) {
-        each(arg, pid);
+        if (!each(arg, pid)) return 0;
         pid = 0;
       }
     }
@@ -56,9 +70,10 @@ typedef struct collected {
   int count, max;
 } collected_t;
 
-static void collect(void *arg, int pid) {
+static bool collect(void *arg, int pid) {
   collected_t *c = arg;
   if (c->count < c->max) c->pids[c->count++] = pid;
+  return c->count < c->max;
 }
 
 /* Each thread has a list of the children that it made. It may end meanwhile. */
@@ -88,7 +103,7 @@ int pm__tree_list(int root, int *pids, int max) {
   collected_t c = {.pids = pids, .max = max};
   long r = collect_of_process(&c, root);
   if (r < 0) return (int)r;
-  for (int i = 0; i < c.count; i++)
+  for (int i = 0; i < c.count && c.count < max; i++)
     collect_of_process(&c, pids[i]);
   return c.count;
 }
@@ -105,17 +120,23 @@ bool pm__tree_contains(int root, const pm__proc_stat_t *stat) {
   return false;
 }
 
-PM__RAW static void kill_and_count(void *arg, int pid) {
-  long *count = arg;
-  pm__raw2(SYS_kill, pid, SIGKILL);
-  ++*count;
+typedef struct killed {
+  long count, refused;
+} killed_t;
+
+PM__RAW static bool kill_and_count(void *arg, int pid) {
+  killed_t *killed = arg;
+  killed->count++;
+  if (pm__raw2(SYS_kill, pid, SIGKILL) == -EPERM) killed->refused++;
+  return true;
 }
 
-PM__RAW long pm__tree_kill_children(void) {
-  long count = 0;
+PM__RAW long pm__tree_kill_children(long *refused) {
+  killed_t killed = {0};
   long fd = pm__raw4(SYS_openat, AT_FDCWD, PM__RAW_POINTER("/proc/thread-self/children"), O_RDONLY | O_CLOEXEC, 0);
   if (fd < 0) return fd;
-  long r = each_pid(fd, kill_and_count, &count);
+  long r = each_pid(fd, kill_and_count, &killed);
   pm__raw1(SYS_close, fd);
-  return r < 0 ? r : count;
+  if (refused) *refused = killed.refused;
+  return r < 0 ? r : killed.count;
 }

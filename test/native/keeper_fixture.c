@@ -88,7 +88,7 @@ void wait_until_left(int n) {
 }
 
 void end_all_strays(void) {
-  while (pm__tree_kill_children() > 0)
+  while (pm__tree_kill_children(NULL) > 0)
     waitpid(-1, NULL, __WALL);
 }
 
@@ -168,6 +168,7 @@ void refuse_need(pm__keeper_need_t need) {
   if (need == PM__KEEPER_NEEDS_SUBREAPER) refuse_call(SYS_prctl, 0, PR_SET_CHILD_SUBREAPER, EPERM);
   if (need == PM__KEEPER_NEEDS_SIGNALFD) refuse_call(SYS_signalfd4, -1, 0, ENOSYS);
   if (need == PM__KEEPER_NEEDS_PIDFD) refuse_call(SYS_pidfd_open, -1, 0, EPERM);
+  if (need == PM__KEEPER_NEEDS_ROOM) refuse_call(SYS_signalfd4, -1, 0, ENFILE);
   if (need == PM__KEEPER_NEEDS_PROC) refuse_call(SYS_openat, 2, O_RDONLY | O_CLOEXEC, EACCES);
 }
 
@@ -191,6 +192,7 @@ typedef struct start {
   char command[512];
   const char *const *argv;
   int socket[2], out[2], told[2], executed[2];
+  long refused;
 } start_t;
 
 /* executed ends with its exec. */
@@ -232,6 +234,7 @@ static void be_keeper(start_t *s) {
     argv[i + 1] = s->argument[i];
   dup2(s->socket[1], PM__KEEPER_SOCKET);
   close_range(1, ~0u, CLOSE_RANGE_CLOEXEC);
+  if (s->refused) refuse_call(s->refused, -1, 0, ENFILE);
   execve(PM_KEEPER, argv, envp);
   _exit(127);
 }
@@ -247,6 +250,7 @@ static void be_host(start_t *s) {
 static void describe(start_t *s, const kept_spec_t *spec, const char *const *argv) {
   snprintf(s->command, sizeof(s->command), "%s/%s", PM_FIXTURES, argv[0]);
   s->argv = argv;
+  s->refused = spec->refused;
   snprintf(s->argument[2], sizeof(s->argument[2]), "%ld", spec->grace);
   snprintf(s->argument[3], sizeof(s->argument[3]), "%d", spec->signum ? spec->signum : SIGTERM);
   snprintf(s->argument[4], sizeof(s->argument[4]), "%d", spec->flags);

@@ -86,6 +86,7 @@ typedef struct kept_spec {
   int flags;
   pid_t parent;  /* 0: the truth */
   bool own_host; /* a host of its own, to be killed */
+  long refused;  /* a system call that fails with ENFILE in the keeper, if not 0 */
 } kept_spec_t;
 
 /* Starts a fixture under a keeper. */

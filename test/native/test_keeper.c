@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -130,6 +131,26 @@ static void test_leave_rest(void **state) {
   assert_no_child();
 }
 
+/* The whole system may be out of descriptors: then it looks, and the command lives. */
+static void test_without_descriptors(void **state) {
+  (void)state;
+  const long calls[] = {SYS_signalfd4, SYS_pidfd_open};
+  for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+    kept_t k;
+    const kept_spec_t spec = {.grace = LONG, .refused = calls[i]};
+    kept_start(&k, &spec, "slow-term", "0");
+    kept_wait_said(&k, "ready\n", 1);
+    kept_order(&k, PM__KEEPER_TERMINATE, 0, true);
+    assert_int_equal(kept_report(&k).status, 0);
+    kept_finish(&k);
+
+    kept_start(&k, &spec, "exit-with", "3");
+    assert_int_equal(WEXITSTATUS(kept_report(&k).status), 3);
+    kept_finish(&k);
+  }
+  assert_no_child();
+}
+
 /* ---- orders ------------------------------------------------------------------------ */
 
 static void test_terminate_once_to_each(void **state) {
@@ -163,6 +184,19 @@ static void test_terminate_those_born_later(void **state) {
   assert_noted(&k, "stands ", SIGTERM, 1);
   assert_noted(&k, "late ", SIGTERM, 1);
   assert_int_equal(kept_said(&k, "noted "), 12);
+}
+
+/* However many those are. */
+static void test_terminate_those_born_again_and_again(void **state) {
+  (void)state;
+  kept_t k;
+  kept_start(&k, &usual, "term-rounds", "200", "45");
+  kept_wait_said(&k, "ready\n", 1);
+  kept_order(&k, PM__KEEPER_TERMINATE, 0, true);
+  kept_wait_said(&k, "round\n", 45);
+  assert_int_equal(kept_report(&k).status, 0);
+  kept_finish(&k);
+  assert_no_child();
 }
 
 /* Many times over: parents end while their children are being looked at. */
@@ -378,6 +412,37 @@ static void test_keeper_asked_to_end(void **state) {
   }
 }
 
+/* That is no end of the host, which says how long it may take. */
+static void test_keeper_asked_has_no_deadline(void **state) {
+  (void)state;
+  kept_t k;
+  const kept_spec_t spec = {.grace = 1};
+  kept_start(&k, &spec, "slow-term", "300");
+  kept_wait_said(&k, "ready\n", 1);
+  assert_int_equal(kill(k.keeper, SIGTERM), 0);
+  assert_int_equal(kept_report(&k).status, 0);
+  kept_finish(&k);
+  assert_no_child();
+}
+
+/* Nobody is asked twice, whoever asks and however often. */
+static void test_host_goes_after_keeper_was_asked(void **state) {
+  (void)state;
+  kept_t k;
+  const kept_spec_t spec = {.grace = 100};
+  start_noting(&k, &spec, "3", NULL);
+  assert_int_equal(kill(k.keeper, SIGTERM), 0);
+  kept_wait_said(&k, " 15\n", 3);
+  kept_order(&k, PM__KEEPER_TERMINATE, 0, true);
+  assert_int_equal(kill(k.keeper, SIGHUP), 0);
+  kept_order(&k, PM__KEEPER_SIGNAL, SIGUSR2, true);
+  kept_wait_said(&k, " 12\n", 3);
+  kept_hang_up(&k);
+  kept_finish(&k);
+  assert_noted(&k, "stands ", SIGTERM, 1);
+  assert_no_child();
+}
+
 /* ---- the outer of two -------------------------------------------------------------------- */
 
 /* What it is about has ended: nothing is asked any more. */
@@ -417,8 +482,10 @@ int main(void) {
       each(test_usage),
       each(test_left),
       each(test_leave_rest),
+      each(test_without_descriptors),
       each(test_terminate_once_to_each),
       each(test_terminate_those_born_later),
+      each(test_terminate_those_born_again_and_again),
       each(test_terminate_reaches_all_at_once),
       each(test_terminate_the_stopped),
       each(test_terminate_without_a_main_thread),
@@ -434,6 +501,8 @@ int main(void) {
       each(test_host_killed),
       each(test_host_gone_before),
       each(test_keeper_asked_to_end),
+      each(test_keeper_asked_has_no_deadline),
+      each(test_host_goes_after_keeper_was_asked),
       each(test_guard),
   };
   return cmocka_run_group_tests(tests, open_group, NULL);

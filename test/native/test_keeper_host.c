@@ -1,15 +1,20 @@
 /* Hosts that end in every way, or that are in an odd state: nothing of what they started is left. */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <linux/close_range.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/internal.h"
+#include "core/keeper.h"
 #include "core/table.h"
 #include "keeper_fixture.h"
 #include "platform/spawn_linux_child.h"
@@ -280,6 +285,116 @@ static void test_host_without_keeper(void **state) {
   assert_all_end(BOUND);
 }
 
+/* What was short for a moment is no reason to do without for ever. */
+static void be_host_in_need(void **state) {
+  (void)state;
+  host_t h;
+  pm_error_t error;
+  struct rlimit before;
+  host_init(&h);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const struct rlimit none = {0, before.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  assert_int_equal(pm_keeper_open(PM_KEEPER, &h.keeper, &error), 0);
+  assert_int_equal(pm__keeper_ready(h.keeper, &error), UV_EMFILE);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+  host_open(&h);
+  host_spawn(&h, "a", "say-ready");
+  host_wait_output(&h, "a", "ready\n");
+  assert_string_equal(host_status(&h, "a").containment, "tree");
+  assert_int_equal(host_count(&h, NULL, PM_EVENT_WARNING), 0);
+  host_end(&h, "a");
+  host_close(&h);
+}
+
+/* It lasts: the keeper's own look finds it out. */
+static void be_host_in_lasting_need(void **state) {
+  (void)state;
+  host_t h;
+  pm_error_t error;
+  host_init(&h);
+  refuse_need(PM__KEEPER_NEEDS_ROOM);
+  assert_int_equal(pm_keeper_open(PM_KEEPER, &h.keeper, &error), 0);
+  host_open(&h);
+  host_spawn(&h, "a", "say-ready");
+  host_wait_output(&h, "a", "ready\n");
+  assert_string_equal(host_status(&h, "a").containment, "group");
+  const seen_t *warning = host_find(&h, NULL, PM_EVENT_WARNING, 1);
+  assert_non_null(warning);
+  assert_string_equal(warning->error.code, "ERR_KEEPER_UNAVAILABLE");
+  assert_int_equal(warning->error.err, UV_ENFILE);
+  host_end(&h, "a");
+  host_close(&h);
+}
+
+static void test_host_in_need(void **state) {
+  (void)state;
+  in_host(0, "in-need", 0);
+  in_host(0, "in-lasting-need", 0);
+  assert_all_end(BOUND);
+}
+
+/* Argument: the error that pidfds are refused with once the keeper is open. What passes,
+ * as a full table of descriptors, decides nothing; what does not is told. */
+static void be_host_without_pidfd(void **state) {
+  (void)state;
+  host_t h;
+  bool passes = body_argument(0) == EMFILE;
+  host_init(&h);
+  h.keeper = open_keeper();
+  refuse_call(SYS_pidfd_open, -1, 0, body_argument(0));
+  host_open(&h);
+  assert_string_equal(pm_manager_backend(h.m), passes ? "clone" : "uv_spawn");
+  host_spawn(&h, "a", "say-ready");
+  host_spawn(&h, "b", "say-ready");
+  host_wait_output(&h, "a", "ready\n");
+  host_wait_output(&h, "b", "ready\n");
+  assert_string_equal(host_status(&h, "a").containment, passes ? "tree" : "group");
+  assert_int_equal(host_count(&h, NULL, PM_EVENT_WARNING), passes ? 0 : 1);
+  if (!passes) {
+    const seen_t *warning = host_find(&h, NULL, PM_EVENT_WARNING, 1);
+    assert_string_equal(warning->error.code, "ERR_KEEPER_UNAVAILABLE");
+    assert_string_equal(warning->error.syscall, "pidfd_open");
+  }
+  host_end(&h, "a");
+  host_end(&h, "b");
+  host_close(&h);
+}
+
+static void test_host_without_pidfd(void **state) {
+  (void)state;
+  in_host(0, "without-pidfd", EMFILE);
+  in_host(0, "without-pidfd", EPERM);
+  assert_all_end(BOUND);
+}
+
+/* Argument: the error of close_range that unshares. */
+static void be_host_without_close_range(void **state) {
+  (void)state;
+  host_t h;
+  open_host(&h, PM_CONTAINMENT_TREE);
+  refuse_call(SYS_close_range, 2, CLOSE_RANGE_UNSHARE, body_argument(0));
+  host_spawn(&h, "a", "exit-with", "3");
+  if (body_argument(0) == ENOMEM) {
+    const seen_t *error = host_wait(&h, "a", PM_EVENT_ERROR, 1);
+    assert_string_equal(error->error.syscall, "close_range");
+    assert_string_equal(error->error.code, "ENOMEM");
+  } else {
+    assert_int_equal(host_wait(&h, "a", PM_EVENT_EXIT, 1)->code, 3);
+  }
+  assert_true(h.m->spawner.no_close_range == (body_argument(0) != ENOMEM));
+  host_wait_idle(&h);
+  host_close(&h);
+}
+
+static void test_host_without_close_range(void **state) {
+  (void)state;
+  in_host(0, "without-close-range", ENOMEM);
+  in_host(0, "without-close-range", EPERM);
+  in_host(0, "without-close-range", ENOSYS);
+  assert_all_end(BOUND);
+}
+
 /* ---- the program --------------------------------------------------------------------------------------- */
 
 static int open_group(void **state) {
@@ -295,7 +410,11 @@ int main(int argc, char **argv) {
                                   {"copy", be_host_with_a_copy},
                                   {"threads", be_host_with_threads},
                                   {"ignores-sigchld", be_host_that_ignores_sigchld},
-                                  {"without-keeper", be_host_without_keeper}};
+                                  {"without-keeper", be_host_without_keeper},
+                                  {"in-need", be_host_in_need},
+                                  {"in-lasting-need", be_host_in_lasting_need},
+                                  {"without-pidfd", be_host_without_pidfd},
+                                  {"without-close-range", be_host_without_close_range}};
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_host_ends),
       cmocka_unit_test(test_host_ends_without_containment),
@@ -305,6 +424,9 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_host_with_threads),
       cmocka_unit_test(test_host_that_ignores_sigchld),
       cmocka_unit_test(test_host_without_keeper),
+      cmocka_unit_test(test_host_in_need),
+      cmocka_unit_test(test_host_without_pidfd),
+      cmocka_unit_test(test_host_without_close_range),
   };
   if (argc > 1) return run_body(argc, argv, bodies, sizeof(bodies) / sizeof(bodies[0]));
   return run_keeper_tests(tests, open_group);

@@ -84,6 +84,24 @@ static void test_nothing_is_left(void **state) {
   }
 }
 
+/* A large tree is not walked through before it is killed. */
+static void test_not_all_are_counted(void **state) {
+  (void)state;
+  for_both(i) {
+    host_t h;
+    answer_t a;
+    open_host(&h, i);
+    host_spawn(&h, "a", "fork-levels", "1", "400");
+    host_wait_output(&h, "a", "ready\n");
+    host_stop(&h, "a", 0, &a);
+    assert_true(host_answer(&h, &a));
+    int killed = host_find(&h, "a", PM_EVENT_STOP, 1)->stop.killed;
+    assert_true(killed > 200 && killed <= 256);
+    assert_no_child();
+    host_close(&h);
+  }
+}
+
 static void test_signal_once_to_each(void **state) {
   (void)state;
   for_both(i) {
@@ -183,6 +201,24 @@ static void test_end_of_stdin_first(void **state) {
   }
 }
 
+/* There is no end to wait for. */
+static void test_no_end_of_no_stdin(void **state) {
+  (void)state;
+  for_both(i) {
+    host_t h;
+    answer_t a;
+    open_host(&h, i);
+    h.options.value[PM_OPT_EOF_TIMEOUT] = 1e12;
+    h.options.value[PM_OPT_STDIN] = PM_STDIN_IGNORE;
+    host_spawn(&h, "a", "say-ready");
+    host_wait_output(&h, "a", "ready\n");
+    host_stop(&h, "a", 60000, &a);
+    assert_true(host_answer(&h, &a));
+    assert_string_equal(host_find(&h, "a", PM_EVENT_STOP, 1)->stop.step, "SIGTERM");
+    host_close(&h);
+  }
+}
+
 /* The keeper is waited for, not the pipe that somebody holds. */
 static void test_those_who_hold_pipes(void **state) {
   (void)state;
@@ -263,6 +299,29 @@ static void test_left_alone_but_for_a_stop(void **state) {
     host_end(&h, "a");
     assert_false(is_running(daemon));
     host_close(&h);
+  }
+}
+
+/* Nor is the end of stdin, of which the command ends with code 0. */
+static void test_left_alone_but_for_an_end_of_stdin(void **state) {
+  (void)state;
+  for_both(i) {
+    for (int n = 0; n < 20; n++) {
+      host_t h;
+      answer_t a;
+      open_host(&h, i);
+      h.options.value[PM_OPT_KILL_TREE] = 0;
+      h.options.value[PM_OPT_EOF_TIMEOUT] = 60000;
+      host_spawn(&h, "a", "leave-daemon", "polite", "eof");
+      int daemon = host_grandchild(&h, "a");
+      host_stop(&h, "a", 60000, &a);
+      assert_true(host_answer(&h, &a));
+      assert_false(is_running(daemon));
+      assert_int_equal(host_find(&h, "a", PM_EVENT_EXIT, 1)->code, 0);
+      assert_true(host_find(&h, "a", PM_EVENT_STOP, 1)->stop.gone);
+      assert_no_child();
+      host_close(&h);
+    }
   }
 }
 
@@ -420,14 +479,17 @@ static void test_many_at_once(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_nothing_is_left),
+      cmocka_unit_test(test_not_all_are_counted),
       cmocka_unit_test(test_signal_once_to_each),
       cmocka_unit_test(test_signal_to_the_command),
       cmocka_unit_test(test_signal),
       cmocka_unit_test(test_end_of_stdin_first),
+      cmocka_unit_test(test_no_end_of_no_stdin),
       cmocka_unit_test(test_those_who_hold_pipes),
       cmocka_unit_test(test_swept_before_a_restart),
       cmocka_unit_test(test_left_alone),
       cmocka_unit_test(test_left_alone_but_for_a_stop),
+      cmocka_unit_test(test_left_alone_but_for_an_end_of_stdin),
       cmocka_unit_test(test_left_alone_but_for_an_asked_keeper),
       cmocka_unit_test(test_usage),
       cmocka_unit_test(test_what_keepers_hold),

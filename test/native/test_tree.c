@@ -317,7 +317,7 @@ static void test_kill_children(void **state) {
   (void)state;
   enum { CHILDREN = 100 };
   pid_t pids[CHILDREN];
-  assert_int_equal(pm__tree_kill_children(), 0);
+  assert_int_equal(pm__tree_kill_children(NULL), 0);
   for (int i = 0; i < CHILDREN; i++) {
     pids[i] = fork();
     assert_true(pids[i] >= 0);
@@ -326,10 +326,10 @@ static void test_kill_children(void **state) {
     for (;;)
       pause();
   }
-  assert_int_equal(pm__tree_kill_children(), CHILDREN);
+  assert_int_equal(pm__tree_kill_children(NULL), CHILDREN);
   for (int i = 0; i < CHILDREN; i++)
     assert_int_equal(status_of(pids[i]), SIGKILL);
-  assert_int_equal(pm__tree_kill_children(), 0);
+  assert_int_equal(pm__tree_kill_children(NULL), 0);
 }
 
 static int open_group(void **state) {

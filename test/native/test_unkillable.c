@@ -186,6 +186,50 @@ static void test_stop_of_a_leader(void **state) {
   close_host(&h);
 }
 
+/* What is below it may be killed, and then it ends by itself (as sudo does). */
+static void test_stop_of_what_is_below(void **state) {
+  (void)state;
+  const pm_containment_t kept[] = {PM_CONTAINMENT_TREE, PM_CONTAINMENT_NESTED};
+  for (size_t i = 0; i < 2; i++) {
+    host_t h;
+    answer_t a;
+    open_host(&h);
+    h.options.value[PM_OPT_CONTAINMENT] = kept[i];
+    host_spawn(&h, "a", command, "above");
+    int below = host_grandchild(&h, "a");
+    host_stop(&h, "a", 10, &a);
+    assert_true(host_answer(&h, &a));
+    assert_false(is_running(below));
+    assert_string_equal(host_find(&h, "a", PM_EVENT_STOP, 1)->stop.step, "SIGKILL");
+    assert_ended_for_good(&h);
+    close_host(&h);
+  }
+}
+
+/* Its keeper is lost, and to look for it means to look at all processes: not whenever
+ * somebody asks. */
+static void test_looks_for_what_a_lost_keeper_left(void **state) {
+  (void)state;
+  enum { FIRST_LOOKS = 8 };
+  host_t h;
+  if (!wants_keeper()) skip();
+  open_host(&h);
+  int pid = spawn_leader(&h);
+  pm__child_t *child = &pm__table_find(h.m, str("a"))->run->child;
+  assert_int_equal(kill(child->keeper, SIGKILL), 0);
+  while (child->looks < FIRST_LOOKS)
+    host_pass_time(&h, 1);
+  child->look_after = UINT64_MAX;
+  kill_as_root(pid);
+  wait_until_ended(pid);
+  assert_false(pm__child_gone(child));
+  child->look_after = 0;
+  host_wait(&h, "a", PM_EVENT_EXIT, 1);
+  host_wait_idle(&h);
+  assert_string_equal(host_find(&h, "a", PM_EVENT_ERROR, 1)->error.code, "ERR_KEEPER_LOST");
+  close_host(&h);
+}
+
 /* ---- restarts ---------------------------------------------------------------------- */
 
 /* Refused once, it does not happen later. */
@@ -265,6 +309,33 @@ static void test_requests_after_a_vain_sweep(void **state) {
   kill_as_root(pid);
   assert_ended_for_good(&h);
   assert_int_equal(a.times, 1);
+  close_host(&h);
+}
+
+/* ---- the host's own end ------------------------------------------------------------- */
+
+/* All together hold it up no longer than one does. */
+static void test_end_of_the_host(void **state) {
+  (void)state;
+  enum { MANY = 8, EACH = 500 };
+  static const char *const ids[MANY] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+  host_t h;
+  int pids[MANY];
+  open_host(&h);
+  h.options.value[PM_OPT_PRIVATE_WORKING_DIR] = 1;
+  for (int i = 0; i < MANY; i++) {
+    host_spawn(&h, ids[i], command, "leader");
+    host_wait_output(&h, ids[i], "ready\n");
+    pids[i] = host_status(&h, ids[i]).pid;
+  }
+  long begin = clock_ms();
+  pm_manager_kill_all(h.m);
+  assert_true(clock_ms() - begin < MANY * EACH * 3 / 4);
+  for (int i = 0; i < MANY; i++) {
+    kill_as_root(pids[i]);
+    host_wait(&h, ids[i], PM_EVENT_EXIT, 1);
+  }
+  host_wait_idle(&h);
   close_host(&h);
 }
 
@@ -429,10 +500,13 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       as_ordinary_user(test_stop_of_a_member),
       as_ordinary_user(test_stop_of_a_leader),
+      as_ordinary_user(test_stop_of_what_is_below),
+      as_ordinary_user(test_looks_for_what_a_lost_keeper_left),
       as_ordinary_user(test_restart),
       as_ordinary_user(test_restart_after_a_stop),
       as_ordinary_user(test_restart_while_sweeping),
       as_ordinary_user(test_requests_after_a_vain_sweep),
+      as_ordinary_user(test_end_of_the_host),
       as_ordinary_user(test_start_whose_keeper_is_killed),
       as_ordinary_user(test_start_whose_outer_keeper_is_killed),
       as_ordinary_user(test_start_whose_keeper_cannot_be_executed),
