@@ -105,6 +105,16 @@ typedef enum {
   PM_OPT_CONTAINMENT,
   PM_OPT_STOP_SIGNAL,
   PM_OPT_STOP_SIGNAL_TO,
+  PM_OPT_LIMIT_CPU_SECONDS,
+  PM_OPT_LIMIT_FILE_SIZE,
+  PM_OPT_LIMIT_OPEN_FILES,
+  PM_OPT_LIMIT_PROCESSES,
+  PM_OPT_LIMIT_ADDRESS_SPACE,
+  PM_OPT_LIMIT_DATA_SIZE,
+  PM_OPT_LIMIT_STACK_SIZE,
+  PM_OPT_LIMIT_LOCKED_MEMORY,
+  PM_OPT_LIMIT_CORE_SIZE,
+  PM_OPT_LIMIT_NICE,
   PM_OPT_COUNT
 } pm_option_index_t;
 
@@ -215,7 +225,7 @@ typedef struct pm_event {
   double delay;       /* ms */
   uint64_t unsent;    /* bytes of stdin that never reached the command */
   bool requested;     /* a stop or restart had been asked for */
-  const char *limit;  /* the option's name: "maxRestarts" */
+  const char *limit;  /* the option's name: "maxRestarts"; of an exit: the limit that ended it, NULL if none did */
   double value;       /* of the limit */
   const pm_error_t *error;
   const pm_stop_report_t *stop;

@@ -74,11 +74,22 @@ function readLogFile(config) {
   throw wrongType('config.logFile.path', 'a string', path)
 }
 
+/* Elsewhere an unknown name is ignored; here it would be a limit that does not hold. */
+function refuseUnknownLimits(source, where) {
+  const limits = readObject(own(source, 'limits'), `${where}.limits`) ?? {}
+  const known = groups.get('limits').map(({ key }) => key)
+  const unknown = Object.keys(limits).find((key) => !known.includes(key))
+  if (unknown === undefined) return
+  const message = `${where}.limits has no limit ${quote(unknown)}; there are ${known.join(', ')}`
+  throw coded(TypeError, 'ERR_UNKNOWN_LIMIT', message)
+}
+
 /**
  * The values of the engine's options, one for each row of its table; undefined
  * if none is given.
  */
 function readTable(source, where, perProcess) {
+  refuseUnknownLimits(source, where)
   let values
   for (const [group, options] of groups) {
     const holder = group === '' ? source : readGroup(source, group, where, perProcess)

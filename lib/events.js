@@ -1,5 +1,10 @@
 'use strict'
 
+/* Nothing is passed when nobody knows. */
+function readUsage([userCPUTime, systemCPUTime, maxRSS]) {
+  return userCPUTime === undefined ? null : { userCPUTime, systemCPUTime, maxRSS }
+}
+
 /**
  * The payloads of events, by name, from what the addon's callback is given
  * behind the kind.
@@ -7,7 +12,7 @@
 module.exports = {
   __proto__: null,
   spawn: (processId, pid, restarts) => ({ processId, pid, restarts }),
-  exit: (processId, code, signal, pid, uptime, restarts, unsent, requested, userCPUTime, systemCPUTime, maxRSS) => ({
+  exit: (processId, code, signal, pid, uptime, restarts, unsent, requested, limit, ...usage) => ({
     processId,
     code,
     signal,
@@ -16,8 +21,8 @@ module.exports = {
     restarts,
     unsent,
     requested,
-    /* Nothing is passed when nobody knows. */
-    resourceUsage: userCPUTime === undefined ? null : { userCPUTime, systemCPUTime, maxRSS },
+    limit,
+    resourceUsage: readUsage(usage),
   }),
   error: (processId, error) => ({ processId, error }),
   restart: (processId, pid, restarts) => ({ processId, restarts, pid }),

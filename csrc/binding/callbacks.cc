@@ -33,7 +33,7 @@ void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
   if (self->exiting_) return;
   Napi::HandleScope handles(self->Env());
   Writer out(self->Env());
-  napi_value argv[12] = {out.Number(event->kind), out.Text(event->id)};
+  napi_value argv[13] = {out.Number(event->kind), out.Text(event->id)};
   size_t argc = 2;
   auto add = [&](napi_value value) { argv[argc++] = value; };
   auto add_number = [&](double number) { add(out.Number(number)); };
@@ -60,6 +60,7 @@ void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
     add_number(static_cast<double>(event->restarts));
     add_number(static_cast<double>(event->unsent));
     add(out.Boolean(event->requested));
+    add(out.Word(event->limit));
     add_usage();
     break;
   case PM_EVENT_ERROR:

@@ -32,8 +32,9 @@ int pm__launch_error(pm_error_t *error, const pm__command_t *command, const pm__
   pm__error_set(error, why->err, NULL, "Error", "%s", "");
   const char *code = error->code;
   pm__error_quote(name, sizeof(name), (pm_str_t){command->name, strlen(command->name)});
+  bool is_limit = strcmp(why->syscall, "setrlimit") == 0 || strcmp(why->syscall, "setpriority") == 0;
   bool looked_up = why->err == UV_ENOENT && strcmp(why->syscall, "execve") == 0;
-  const char *path = looked_up || !why->path ? command->name : why->path;
+  const char *path = looked_up || is_limit || !why->path ? command->name : why->path;
 
   if (strcmp(why->syscall, "chdir") == 0) {
     pm__error_quote(place, sizeof(place), (pm_str_t){spec->working_dir, strlen(spec->working_dir)});
@@ -42,6 +43,9 @@ int pm__launch_error(pm_error_t *error, const pm__command_t *command, const pm__
   } else if (strcmp(why->syscall, "execve") == 0) {
     pm__error_set(error, why->err, code, "Error", "Cannot start %s: %s (%s, execve)", name,
                   why_not_executed(why, command, code), code);
+  } else if (is_limit) {
+    pm__error_set(error, why->err, code, "Error", "Cannot start %s: %s cannot be had here: %s (%s, %s)", name,
+                  why->path, uv_strerror(why->err), code, why->syscall);
   } else if (strcmp(why->syscall, "keeper") == 0) {
     pm__error_set(error, why->err, code, "Error",
                   "Cannot start %s: its keeper did not come to work (%s, keeper); what had been started was ended",

@@ -25,6 +25,8 @@ static const char *const stop_to_choices[] = {"tree", "command", NULL};
   { name, PM_OPTION_NUMBER, min, max, initial, NULL, per_process }
 #define BOOLEAN(name, initial)                                                                                         \
   { name, PM_OPTION_BOOLEAN, 0, 1, initial, NULL, true }
+/* What is infinite is as the host has it. */
+#define LIMIT(name, min) INTEGER(name, min, INFINITY, INFINITY, true)
 #define CHOICE(name, choices, last, initial)                                                                           \
   { name, PM_OPTION_CHOICE, 0, last, initial, choices, true }
 
@@ -59,6 +61,16 @@ const pm_option_t pm_option_table[PM_OPT_COUNT] = {
     [PM_OPT_CONTAINMENT] = CHOICE("containment", containment_choices, PM_CONTAINMENT_NONE, PM_CONTAINMENT_TREE),
     [PM_OPT_STOP_SIGNAL] = CHOICE("stopSignal.signal", stop_signal_choices, 5, 0),
     [PM_OPT_STOP_SIGNAL_TO] = CHOICE("stopSignal.to", stop_to_choices, PM_STOP_COMMAND, PM_STOP_TREE),
+    [PM_OPT_LIMIT_CPU_SECONDS] = LIMIT("limits.cpuSeconds", 1),
+    [PM_OPT_LIMIT_FILE_SIZE] = LIMIT("limits.fileSize", 0),
+    [PM_OPT_LIMIT_OPEN_FILES] = LIMIT("limits.openFiles", 3),
+    [PM_OPT_LIMIT_PROCESSES] = LIMIT("limits.processes", 1),
+    [PM_OPT_LIMIT_ADDRESS_SPACE] = LIMIT("limits.addressSpace", 1 << 20),
+    [PM_OPT_LIMIT_DATA_SIZE] = LIMIT("limits.dataSize", 4096),
+    [PM_OPT_LIMIT_STACK_SIZE] = LIMIT("limits.stackSize", 1 << 17),
+    [PM_OPT_LIMIT_LOCKED_MEMORY] = LIMIT("limits.lockedMemory", 0),
+    [PM_OPT_LIMIT_CORE_SIZE] = LIMIT("limits.coreSize", 0),
+    [PM_OPT_LIMIT_NICE] = INTEGER("limits.nice", -40, 39, 0, true),
 };
 
 int pm__stop_signal(const pm_options_t *o) {

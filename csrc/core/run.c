@@ -10,6 +10,7 @@
 #include "output.h"
 #include "private_dir.h"
 #include "process.h"
+#include "rlimits.h"
 #include "signal_name.h"
 
 void pm__run_opened(pm__run_t *run) {
@@ -66,6 +67,12 @@ static void queue_exit(pm__run_t *run) {
   event->uptime = pm__run_uptime(run);
   event->unsent = run->input.unsent;
   event->requested = p->state == PM__STOPPING;
+  int reached = pm__limits_reached(&p->options, &run->child.exit, run->child.has_usage ? &run->child.usage : NULL);
+  if (reached < 0) return;
+  event->limit = pm_option_table[reached].name;
+  pm__queued_t *limit = pm__events_add(p->manager, p, PM_EVENT_LIMIT);
+  limit->event.limit = event->limit;
+  limit->event.value = p->options.value[reached];
 }
 
 /* Everything that the command wrote is in its pipes now. It is read before the
@@ -219,6 +226,7 @@ int pm__run_start(pm__process_t *p, pm_error_t *error) {
   if (!run) return pm__error_no_memory(error);
 
   const double *option = p->options.value;
+  pm__limits_t limits;
   const pm__spawn_spec_t spec = {
       .argv = p->command.argv,
       .envp = p->command.env->envp,
@@ -229,8 +237,10 @@ int pm__run_start(pm__process_t *p, pm_error_t *error) {
       .stop_signal = pm__stop_signal(&p->options),
       .to_command = (pm_stop_to_t)option[PM_OPT_STOP_SIGNAL_TO] == PM_STOP_COMMAND,
       .leave_rest = option[PM_OPT_KILL_TREE] == 0,
+      .limits = &limits,
       .grace = option[PM_OPT_HOST_EXIT_TIMEOUT],
   };
+  pm__limits_read(&p->options, &limits);
   pm__spawn_failure_t why;
   run->started_at = uv_hrtime();
   r = pm__spawn(&m->spawner, &spec, &run->child, &why);

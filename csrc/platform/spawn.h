@@ -27,6 +27,7 @@
 #include "../pm.h"
 #include "group.h"
 #include "poller.h"
+#include "rlimits.h"
 
 typedef struct pm__child pm__child_t;
 typedef struct pm__spawner pm__spawner_t;
@@ -42,7 +43,8 @@ typedef struct pm__spawn_spec {
   int stop_signal;              /* what asks the tree to end */
   bool to_command;              /* the stop signal goes to the command first, to the rest when that has ended */
   bool leave_rest;              /* what is left when the command ends by itself is left alone */
-  double grace;                 /* ms between stop signal and SIGKILL when the host has gone */
+  const pm__limits_t *limits;
+  double grace; /* ms between stop signal and SIGKILL when the host has gone */
 } pm__spawn_spec_t;
 
 /* Why nothing was started. */

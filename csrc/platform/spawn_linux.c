@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <math.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -240,6 +242,27 @@ static int keepers_of(pm_containment_t containment) {
   return containment == PM_CONTAINMENT_NESTED ? 2 : 0;
 }
 
+/* Seconds from SIGXCPU to SIGKILL. */
+enum { CPU_GRACE = 5 };
+
+static void describe_limits(pm__launch_t *l, const pm__limits_t *limits) {
+  static const int resources[PM__LIMIT_COUNT] = {
+      [PM__LIMIT_CPU] = RLIMIT_CPU,           [PM__LIMIT_FILE_SIZE] = RLIMIT_FSIZE,
+      [PM__LIMIT_OPEN_FILES] = RLIMIT_NOFILE, [PM__LIMIT_PROCESSES] = RLIMIT_NPROC,
+      [PM__LIMIT_ADDRESS_SPACE] = RLIMIT_AS,  [PM__LIMIT_DATA_SIZE] = RLIMIT_DATA,
+      [PM__LIMIT_STACK_SIZE] = RLIMIT_STACK,  [PM__LIMIT_LOCKED_MEMORY] = RLIMIT_MEMLOCK,
+      [PM__LIMIT_CORE_SIZE] = RLIMIT_CORE,
+  };
+  for (int i = 0; limits && i < PM__LIMIT_COUNT; i++) {
+    if (!(limits->value[i] < INFINITY)) continue;
+    uint64_t value = (uint64_t)limits->value[i];
+    uint64_t hard = i == PM__LIMIT_CPU ? value + CPU_GRACE : value;
+    l->limits[l->limit_count++] = (pm__rlimit_t){resources[i], {value, hard}, limits->name[i]};
+  }
+  l->nice = limits ? limits->nice : 0;
+  l->nice_name = limits ? limits->nice_name : NULL;
+}
+
 static pm__launch_t describe(const pm__spawner_t *s, const pm__spawn_spec_t *spec) {
   int flags = (spec->to_command ? PM__KEEPER_TO_COMMAND : 0) | (spec->leave_rest ? PM__KEEPER_LEAVE_REST : 0);
   return (pm__launch_t){.argv = spec->argv,
@@ -275,6 +298,7 @@ static int start_child(pm__spawner_t *s, const pm__spawn_spec_t *spec, int socke
                        pm__spawn_failure_t *why) {
   int pid;
   pm__launch_t l = describe(s, spec);
+  describe_limits(&l, spec->limits);
   int r = launch(s, &l, socket, &pid, &child->pidfd, why);
   if (r != 0) return r;
   child->pid = l.keepers ? l.command : pid;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "raw_directory.h"
 #include "raw_syscall.h"
@@ -148,6 +149,20 @@ PM__RAW static long own_group(pm__launch_t *l) {
   return r < 0 ? pm__launch_fail(l, PM__STEP_SETPGID, r, 0) : 0;
 }
 
+PM__RAW static long set_limits(pm__launch_t *l) {
+  for (int i = 0; i < l->limit_count; i++) {
+    const pm__rlimit_t *limit = &l->limits[i];
+    long r = pm__raw4(SYS_prlimit64, 0, limit->resource, PM__RAW_POINTER(limit->soft_hard), 0);
+    if (r < 0) return pm__launch_fail(l, PM__STEP_LIMIT, r, limit->name);
+  }
+  if (l->nice == 0) return 0;
+  /* The bare system call answers 40 to 1 for -20 to 19 (getpriority(2)), and takes
+   * what is beyond for the nearest. */
+  long now = 20 - pm__raw2(SYS_getpriority, PRIO_PROCESS, 0);
+  long r = pm__raw3(SYS_setpriority, PRIO_PROCESS, 0, now + l->nice);
+  return r < 0 ? pm__launch_fail(l, PM__STEP_NICE, r, l->nice_name) : 0;
+}
+
 PM__RAW int pm__launch_command(void *launch) {
   pm__launch_t *l = launch;
   long r = l->keepers == 0 ? pm__launch_own_descriptors(l) : 0;
@@ -157,6 +172,7 @@ PM__RAW int pm__launch_command(void *launch) {
   pm__launch_fault(PM__FAULT_IN_COMMAND);
   if (r == 0) r = change_directory(l);
   if (r == 0) r = pm__launch_close(l, 3, -1);
+  if (r == 0) r = set_limits(l);
   /* Signals last: until the session is its own, a Ctrl+C in the host's terminal
    * would reach it. A keeper has given up the handlers already. */
   if (r == 0 && l->keepers == 0) r = pm__launch_default_signals(l);
@@ -167,8 +183,8 @@ PM__RAW int pm__launch_command(void *launch) {
 }
 
 const char *pm__step_name(pm__step_t step) {
-  static const char *const names[] = {"close_range", "dup3",        "rt_sigaction", "setsid", "setpgid", "prctl",
-                                      "chdir",       "close_range", "execve",       "clone",  "keeper"};
+  static const char *const names[] = {"close_range", "dup3",      "rt_sigaction", "setsid", "setpgid", "prctl", "chdir",
+                                      "close_range", "setrlimit", "setpriority",  "execve", "clone",   "keeper"};
   return names[step];
 }
 

@@ -8,9 +8,11 @@
 #define PM_PLATFORM_SPAWN_LINUX_CHILD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "raw_text.h"
+#include "rlimits.h"
 
 typedef enum {
   PM__STEP_UNSHARE,
@@ -21,6 +23,8 @@ typedef enum {
   PM__STEP_PRCTL,
   PM__STEP_CHDIR,
   PM__STEP_CLOSE,
+  PM__STEP_LIMIT,
+  PM__STEP_NICE,
   PM__STEP_EXECVE,
   PM__STEP_CLONE,
   PM__STEP_KEEPER
@@ -33,6 +37,13 @@ enum { PM__MOST_KEEPERS = 2 };
  * cannot be killed, or is held by a debugger, takes so long. */
 enum { PM__END_PATIENCE = 1000 };
 
+/* For prlimit(2), whose struct is the same on every processor. */
+typedef struct pm__rlimit {
+  int resource;
+  uint64_t soft_hard[2];
+  const char *name;
+} pm__rlimit_t;
+
 typedef struct pm__launch {
   /* Prepared by the host. */
   char *const *argv;
@@ -43,6 +54,10 @@ typedef struct pm__launch {
   bool shared_files; /* the child shares the descriptor table until it unshares it */
   unsigned keep;     /* descriptors up to this one must survive the unshare */
   pid_t parent;      /* who must still be the parent, or there is nobody to work for; each child sets it for its own */
+  pm__rlimit_t limits[PM__LIMIT_COUNT];
+  int limit_count;
+  int nice; /* added to the host's */
+  const char *nice_name;
   bool outlives_parent; /* it is not to die with its parent */
 
   /* Of keepers. */
@@ -60,7 +75,7 @@ typedef struct pm__launch {
   bool kept[PM__MOST_KEEPERS];    /* is about to become the keeper: nobody runs in our memory behind it */
   int error;                      /* negative errno; 0 if nothing failed */
   pm__step_t step;                /* which failed */
-  const char *path;               /* the candidate that decided */
+  const char *path;               /* the candidate that decided, or the limit */
   char text[PM__MOST_KEEPERS][5][PM__RAW_DIGITS + 1]; /* arguments of keepers */
 } pm__launch_t;
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,11 +165,19 @@ static int spawn_hidden(pm__spawner_t *s, const uv_process_options_t *options, p
   return 0;
 }
 
+/* libuv has nothing to call before the exec, and after it is too late. */
+static int refuse_limits(const pm__limits_t *limits, pm__spawn_failure_t *why) {
+  for (int i = 0; limits && i < PM__LIMIT_COUNT; i++)
+    if (limits->value[i] < INFINITY) return pm__spawn_fail(why, UV_ENOTSUP, "setrlimit", limits->name[i]);
+  return limits && limits->nice != 0 ? pm__spawn_fail(why, UV_ENOTSUP, "setpriority", limits->nice_name) : 0;
+}
+
 static int portable_start(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child,
                           pm__spawn_failure_t *why) {
   pm__stdio_t io;
   const char *file = NULL;
-  int r = examine(spec, &file, why);
+  int r = refuse_limits(spec->limits, why);
+  if (r == 0) r = examine(spec, &file, why);
   if (r == 0) r = pm__stdio_open(&io, spec->stdin_pipe, why);
   if (r != 0) return r;
 

@@ -46,6 +46,16 @@ static void test_table_names_defaults_and_scope(void **state) {
       [PM_OPT_CONTAINMENT] = {"containment", PM_CONTAINMENT_TREE, true},
       [PM_OPT_STOP_SIGNAL] = {"stopSignal.signal", 0, true},
       [PM_OPT_STOP_SIGNAL_TO] = {"stopSignal.to", PM_STOP_TREE, true},
+      [PM_OPT_LIMIT_CPU_SECONDS] = {"limits.cpuSeconds", INFINITY, true},
+      [PM_OPT_LIMIT_FILE_SIZE] = {"limits.fileSize", INFINITY, true},
+      [PM_OPT_LIMIT_OPEN_FILES] = {"limits.openFiles", INFINITY, true},
+      [PM_OPT_LIMIT_PROCESSES] = {"limits.processes", INFINITY, true},
+      [PM_OPT_LIMIT_ADDRESS_SPACE] = {"limits.addressSpace", INFINITY, true},
+      [PM_OPT_LIMIT_DATA_SIZE] = {"limits.dataSize", INFINITY, true},
+      [PM_OPT_LIMIT_STACK_SIZE] = {"limits.stackSize", INFINITY, true},
+      [PM_OPT_LIMIT_LOCKED_MEMORY] = {"limits.lockedMemory", INFINITY, true},
+      [PM_OPT_LIMIT_CORE_SIZE] = {"limits.coreSize", INFINITY, true},
+      [PM_OPT_LIMIT_NICE] = {"limits.nice", 0, true},
   };
   pm_options_t o;
   memset(&o, 0xff, sizeof(o));
@@ -92,6 +102,16 @@ static const struct range {
     {PM_OPT_MAX_MESSAGE_BYTES, 1024, 536870912.0, true, "an integer from 1024 to 536870912"},
     {PM_OPT_LOG_FILE_MAX_BYTES, 4096, 9007199254740991.0, true, "an integer from 4096 to 9007199254740991"},
     {PM_OPT_LOG_FILE_MAX_FILES, 1, 1000, true, "an integer from 1 to 1000"},
+    {PM_OPT_LIMIT_CPU_SECONDS, 1, INFINITY, true, "an integer from 1 to Infinity"},
+    {PM_OPT_LIMIT_FILE_SIZE, 0, INFINITY, true, "an integer from 0 to Infinity"},
+    {PM_OPT_LIMIT_OPEN_FILES, 3, INFINITY, true, "an integer from 3 to Infinity"},
+    {PM_OPT_LIMIT_PROCESSES, 1, INFINITY, true, "an integer from 1 to Infinity"},
+    {PM_OPT_LIMIT_ADDRESS_SPACE, 1048576, INFINITY, true, "an integer from 1048576 to Infinity"},
+    {PM_OPT_LIMIT_DATA_SIZE, 4096, INFINITY, true, "an integer from 4096 to Infinity"},
+    {PM_OPT_LIMIT_STACK_SIZE, 131072, INFINITY, true, "an integer from 131072 to Infinity"},
+    {PM_OPT_LIMIT_LOCKED_MEMORY, 0, INFINITY, true, "an integer from 0 to Infinity"},
+    {PM_OPT_LIMIT_CORE_SIZE, 0, INFINITY, true, "an integer from 0 to Infinity"},
+    {PM_OPT_LIMIT_NICE, -40, 39, true, "an integer from -40 to 39"},
 };
 
 static const size_t range_count = sizeof(ranges) / sizeof(ranges[0]);
