@@ -19,9 +19,13 @@ const addon = 'mcp-process-manager.glibc.node'
 /* What the binaries of the oldest supported Node ask for themselves. */
 const newest = { GLIBC: '2.28', GLIBCXX: '3.4.21', CXXABI: '1.3.9', GCC: '4.2.0' }
 
+/* What a shell's profile adds for its own machine (-march=native) is not for others'. */
+const environment = { ...process.env, LC_ALL: 'C' }
+for (const name of ['CFLAGS', 'CXXFLAGS', 'CPPFLAGS', 'LDFLAGS']) delete environment[name]
+
 /* Answers what it printed; what failed prints on our stderr. */
 function run (file, ...args) {
-  const { status, error, stdout, stderr } = spawnSync(file, args, { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } })
+  const { status, error, stdout, stderr } = spawnSync(file, args, { encoding: 'utf8', env: environment })
   if (status === 0) return stdout
   process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`)
   throw new Error(`${file} ${args.join(' ')} failed (${error?.message ?? status})`)
@@ -65,6 +69,7 @@ function check (directory) {
   }
   if (/\bINTERP\b/.test(run('readelf', '-lW', path.join(directory, keeper)))) throw new Error(`${keeper} is not linked statically`)
   run(path.join(directory, keeper), 'probe')
+  run(process.execPath, '-e', `process.dlopen({ exports: {} }, ${JSON.stringify(path.join(directory, addon))})`)
 }
 
 function build () {

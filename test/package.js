@@ -3,6 +3,9 @@
 // Checks what npm would publish: the files it has to hold, and none it must not.
 
 const path = require('node:path')
+
+/* Flags of the packer's own: the build must not see them. */
+for (const name of ['CFLAGS', 'CXXFLAGS', 'LDFLAGS']) process.env[name] = '-fno-such-flag-for-others'
 const { pack, root } = require('./support/npm')
 
 const prebuilds = `prebuilds/${process.platform}-${process.arch}`
