@@ -259,6 +259,8 @@ declare namespace ProcessManager {
     maxMessageBytes?: number
     /** Whether messages are kept in the log, not only what is none. Default true. */
     logMessages?: boolean
+    /** What a command is held to from its first instruction on. Default none. */
+    limits?: Limits
     /** A fresh working directory of its own, removed when the process has ended. Default false. */
     privateWorkingDir?: boolean
     /**
@@ -323,6 +325,29 @@ declare namespace ProcessManager {
     signal?: StopSignalName
     /** To everything that the command started, or to the command alone; SIGKILL goes to all. Default 'tree'. */
     to?: 'tree' | 'command'
+  }
+
+  /** Infinity: as the host has it. Sizes in bytes. */
+  export interface Limits {
+    /** Seconds of CPU of one process: SIGXCPU, five seconds later SIGKILL. */
+    cpuSeconds?: number
+    /** Of a file that it writes: SIGXFSZ. */
+    fileSize?: number
+    /** Descriptors. */
+    openFiles?: number
+    /** Processes and threads of its user. */
+    processes?: number
+    /** Virtual memory. */
+    addressSpace?: number
+    /** Heap and private mappings. */
+    dataSize?: number
+    /** Of the main thread. */
+    stackSize?: number
+    lockedMemory?: number
+    /** Of a core dump; 0: none. */
+    coreSize?: number
+    /** Added to the host's niceness, -40 to 39. */
+    nice?: number
   }
 
   export interface SignalOptions {
@@ -495,6 +520,8 @@ declare namespace ProcessManager {
     unsent: number
     /** Whether a stop or a restart had been asked for. */
     requested: boolean
+    /** The limit that ended it, as 'limits.cpuSeconds'; null if none did, as far as its end tells. */
+    limit: string | null
     /** What it used; null when nobody knows. */
     resourceUsage: ResourceUsage | null
   }
@@ -540,7 +567,7 @@ declare namespace ProcessManager {
     signal: NodeJS.Signals | null
     /** ms since the stop began. */
     duration: number
-    /** How many were alive when SIGKILL came, a group counted as 1; 0 if it did not. */
+    /** How many were alive when SIGKILL came, at most 256, a group counted as 1; 0 if it did not. */
     killed: number
     /** How many cannot be killed. */
     left: number

@@ -43,7 +43,7 @@ describe('the payload of', () => {
     const { pid } = manager.getProcessStatus(id)
     const payload = await exitOf(manager, id)
     expect(payload).toEqual({
-      processId: id, code: 3, signal: null, pid, uptime: expect.any(Number), restarts: 0, unsent: 0, requested: false,
+      processId: id, code: 3, signal: null, pid, uptime: expect.any(Number), restarts: 0, unsent: 0, requested: false, limit: null,
       resourceUsage: anyUsage()
     })
     expect(payload.uptime).toBeGreaterThanOrEqual(0.02)
