@@ -43,8 +43,8 @@ typedef enum { PM_STDIN_PIPE, PM_STDIN_IGNORE } pm_stdin_t;
 /* Values of the option "messages": what stdout is taken for. */
 typedef enum {
   PM_MESSAGES_NONE, /* text */
-  PM_MESSAGES_RAW,  /* JSON, one message a line, checked and handed out as it is */
-  PM_MESSAGES_JSON  /* the same for an embedder that parses each: what is no JSON it finds out by that */
+  PM_MESSAGES_RAW,  /* JSON, one message a line, to be handed on as it is */
+  PM_MESSAGES_JSON  /* the same, to be parsed by the embedder */
 } pm_messages_t;
 
 /* Values of the option "containment": how what a command starts is held together. */
@@ -253,8 +253,9 @@ typedef struct pm_callbacks {
   void (*on_messages)(pm_manager_t *m, pm_str_t id, const pm_str_t *messages, size_t count, pm_messages_t mode,
                       pm_encoding_t encoding);
 
-  /* A line where a message was expected that is none; only with PM_LISTEN_STRAY. */
-  void (*on_stray)(pm_manager_t *m, pm_str_t id, pm_str_t line, pm_encoding_t encoding);
+  /* Lines where messages were expected that are none, in the same way; only with
+   * PM_LISTEN_STRAY. */
+  void (*on_strays)(pm_manager_t *m, pm_str_t id, const pm_str_t *lines, size_t count, pm_encoding_t encoding);
 
   /* true when the first process comes alive, false when the last has ended and
    * nothing of it is open. An embedder keeps the manager while it is true. The

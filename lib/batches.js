@@ -1,8 +1,8 @@
 'use strict'
 
-/* What one read brought, told one by one. The addon hands over one string, which is
- * taken apart here at the ends that the engine has found: that costs a fraction of as
- * many strings. */
+/* What one read brought, told one by one, and lines of a log. The addon hands over
+ * strings of many lines, which are taken apart here at the ends that the engine has
+ * found: that costs a fraction of as many strings. */
 
 /* A listener that throws must not cost the others of the batch their lines:
  * the exception surfaces behind it, as one that nobody caught. */
@@ -17,12 +17,16 @@ function guarded(tell, part) {
 }
 
 /**
- * The lines of a text that they were put together in.
+ * The lines of a log.
  *
- * @param {number} count how many; no line and an empty one make the same text
+ * @param {(string | number)[]} texts each with the number of its lines behind it
  */
-function partsOf(text, count) {
-  return count === 0 ? [] : text.split('\n')
+function linesOf(texts) {
+  const [first = ''] = texts
+  if (texts.length <= 2) return texts.length === 0 ? [] : first.split('\n')
+  const lines = []
+  for (let i = 0; i < texts.length; i += 2) lines.push(...texts[i].split('\n'))
+  return lines
 }
 
 /**
@@ -32,7 +36,7 @@ function partsOf(text, count) {
  */
 function forEachPart({ batch, known, ends }, tell) {
   if (known === 0) {
-    const parts = typeof batch === 'string' ? partsOf(batch) : batch
+    const parts = typeof batch === 'string' ? batch.split('\n') : batch
     for (const part of parts) guarded(tell, part)
     return
   }
@@ -53,27 +57,14 @@ function emitLines(emitter, processId, stream, batch) {
   forEachPart(batch, (line) => emitter.emit('line', { processId, stream, line }))
 }
 
-/** What is no JSON. */
-const invalid = Symbol('invalid')
-
-function parse(text) {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return invalid
-  }
-}
-
-/**
- * Tells listeners of 'message' what a batch holds: the texts, or what they mean. A
- * text that only looks like JSON is told of by 'stray'.
- */
+/** Tells listeners of 'message' what a batch holds: the texts, or what they mean. */
 function emitMessages(emitter, processId, isParsed, batch) {
-  forEachPart(batch, (text) => {
-    const message = isParsed ? parse(text) : text
-    if (message === invalid) emitter.emit('stray', { processId, line: text })
-    else emitter.emit('message', { processId, message })
-  })
+  forEachPart(batch, (text) => emitter.emit('message', { processId, message: isParsed ? JSON.parse(text) : text }))
 }
 
-module.exports = { emitLines, emitMessages, partsOf }
+/** Tells listeners of 'stray' what a batch holds. */
+function emitStrays(emitter, processId, batch) {
+  forEachPart(batch, (line) => emitter.emit('stray', { processId, line }))
+}
+
+module.exports = { emitLines, emitMessages, emitStrays, linesOf }

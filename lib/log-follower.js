@@ -2,6 +2,9 @@
 
 const { findLines } = require('./log-query')
 
+/** How many lines are fetched at a time. */
+const PAGE = 1000
+
 /**
  * An async iterator of log records: first those that are there, then each as it
  * comes, until the process has ended for good. Nothing is copied before it is asked
@@ -22,7 +25,8 @@ class LogFollower {
    * @param {object} log.manager the addon's
    * @param {string} log.id
    * @param {number} log.life tells the process from another one that is given the same id later
-   * @param {(seq: number) => Promise<void>} log.awaitLines settles when there are lines behind seq, or none will come
+   * @param {(seq: number, callback: () => void) => () => void} log.awaitLines calls back when there are lines behind
+   * seq, or none will come; answers what takes that back
    * @param {object} query of readQuery
    * @param {AbortSignal} [signal]
    */
@@ -77,18 +81,19 @@ class LogFollower {
     /* What was asked for at first may have been a number of lines; now it is all that follow. */
     const isCut = this.#query.since !== undefined && found.records.length > 0
     const since = isCut ? found.records.at(-1).seq : Math.max(found.lastSeq, this.#query.since ?? 0)
-    this.#query = { ...this.#query, lines: Infinity, since }
+    this.#query = { ...this.#query, lines: PAGE, since }
     if (found.records.length === 0) await this.#wait(found.lastSeq)
   }
 
   async #wait(seq) {
-    const stopped = new Promise((resolve) => {
+    let takeBack
+    await new Promise((resolve) => {
       this.#stop = resolve
+      this.#signal?.addEventListener('abort', resolve, { once: true })
+      takeBack = this.#log.awaitLines(seq, resolve)
     })
-    const abort = () => this.#stop()
-    this.#signal?.addEventListener('abort', abort, { once: true })
-    await Promise.race([this.#log.awaitLines(seq), stopped])
-    this.#signal?.removeEventListener('abort', abort)
+    takeBack()
+    this.#signal?.removeEventListener('abort', this.#stop)
   }
 
   #finish() {

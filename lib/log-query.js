@@ -2,7 +2,7 @@
 
 /* Questions to the log of a process, and the records that answer them. */
 
-const { partsOf } = require('./batches')
+const { linesOf } = require('./batches')
 const { own, readCount } = require('./arguments')
 const { outOfRange, wrongType, coded } = require('./errors')
 
@@ -85,10 +85,9 @@ function readQuery(options, lines) {
 function findLines(manager, id, { lines, since, streams: wanted, start, search }) {
   const answer = manager.queryLog(id, lines, since, wanted, start, search)
   if (answer === undefined) return undefined
-  const [text, count, buffer, lastSeq, ended, life] = answer
-  const numbers = new Float64Array(buffer)
-  const records = partsOf(text, count)
-  for (let i = 0, at = 0; i < count; i++, at += NUMBERS) {
+  const [texts, numbers, lastSeq, ended, life] = answer
+  const records = linesOf(texts)
+  for (let i = 0, at = 0; i < records.length; i++, at += NUMBERS) {
     const line = records[i]
     records[i] = { seq: numbers[at], time: numbers[at + 1], stream: streams[numbers[at + 3]], start: numbers[at + 2], line }
   }

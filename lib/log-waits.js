@@ -1,30 +1,29 @@
 'use strict'
 
-/** Who waits for new lines in the logs of a manager's processes. */
+/** Who waits for new lines in the logs of a manager's processes: functions, by id. */
 class LogWaits {
   #waits = new Map()
 
-  /** Settles with the next `tell` of that id. */
-  add(id) {
-    let wait = this.#waits.get(id)
-    if (wait === undefined) {
-      wait = {}
-      wait.promise = new Promise((resolve) => {
-        wait.resolve = resolve
-      })
-      this.#waits.set(id, wait)
-    }
-    return wait.promise
+  /**
+   * Calls back with the next `tell` of that id.
+   *
+   * @returns {() => void} takes it back
+   */
+  add(id, callback) {
+    const callbacks = this.#waits.get(id) ?? new Set()
+    this.#waits.set(id, callbacks.add(callback))
+    return () => callbacks.delete(callback)
   }
 
   tell(id) {
-    this.#waits.get(id)?.resolve()
+    const callbacks = this.#waits.get(id) ?? []
     this.#waits.delete(id)
+    for (const callback of callbacks) callback()
   }
 
   /** Nothing will be told any more. */
   end() {
-    for (const id of this.#waits.keys()) this.tell(id)
+    for (const id of [...this.#waits.keys()]) this.tell(id)
   }
 }
 

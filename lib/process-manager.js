@@ -2,7 +2,7 @@
 
 const native = require('./native')
 const ListeningEmitter = require('./listening-emitter')
-const { partsOf } = require('./batches')
+const { linesOf } = require('./batches')
 const LogFollower = require('./log-follower')
 const LogWaits = require('./log-waits')
 const exitGuard = require('./exit-guard')
@@ -116,7 +116,7 @@ class ProcessManager extends ListeningEmitter {
     if (typeof question === 'object' && question !== null) return findLines(this.#native, lookup(id), readQuery(question, TAIL))?.records ?? []
     const texts = this.#native.logs(lookup(id), readCount(question))
     if (texts === undefined) return { stdout: [], stderr: [] }
-    return { stdout: partsOf(texts[0], texts[1]), stderr: partsOf(texts[2], texts[3]) }
+    return { stdout: linesOf(texts[0]), stderr: linesOf(texts[1]) }
   }
 
   /**
@@ -130,14 +130,14 @@ class ProcessManager extends ListeningEmitter {
     const signal = readAbortSignal(options)
     const begin = findLines(this.#native, lookup(id), { ...query, lines: 0 })
     if (begin === undefined) throw unknownProcess(id)
-    const log = { manager: this.#native, id, life: begin.life, awaitLines: (seq) => this.#awaitLog(id, seq) }
+    const log = { manager: this.#native, id, life: begin.life, awaitLines: (seq, callback) => this.#awaitLog(id, seq, callback) }
     return new LogFollower(log, query, signal)
   }
 
-  #awaitLog(id, seq) {
-    const wait = this.#logWaits.add(id)
+  #awaitLog(id, seq, callback) {
+    const takeBack = this.#logWaits.add(id, callback)
     if (!this.#native.watchLog(id, seq)) this.#logWaits.tell(id)
-    return wait
+    return takeBack
   }
 
   /**

@@ -3,7 +3,7 @@
 /* What the addon reports, made into events. Listeners run in here. */
 
 const { errorMonitor } = require('node:events')
-const { emitLines, emitMessages } = require('./batches')
+const { emitLines, emitMessages, emitStrays } = require('./batches')
 const exitGuard = require('./exit-guard')
 const payloads = require('./events')
 const { warn, warnOnce } = require('./warnings')
@@ -30,7 +30,7 @@ const special = {
     emitLines(emitter, id, streams[stream], { batch, known, ends }),
   messages: ({ emitter, native: { ends } }, id, isParsed, batch, known) =>
     emitMessages(emitter, id, isParsed, { batch, known, ends }),
-  stray: ({ emitter }, id, line) => emitter.emit('stray', { processId: id, line }),
+  strays: ({ emitter, native: { ends } }, id, batch, known) => emitStrays(emitter, id, { batch, known, ends }),
   error: ({ emitter }, ...values) => emitError(emitter, payloads.error(...values)),
   warning: (owner, id, error) => warnOnce(error),
   logged: ({ logWaits }, id) => logWaits.tell(id),

@@ -132,13 +132,15 @@ void Manager::OnMessages(pm_manager_t *m, pm_str_t id, const pm_str_t *messages,
   self->Call(self->callback_, out, 5, argv);
 }
 
-void Manager::OnStray(pm_manager_t *m, pm_str_t id, pm_str_t line, pm_encoding_t encoding) {
+void Manager::OnStrays(pm_manager_t *m, pm_str_t id, const pm_str_t *lines, size_t count, pm_encoding_t encoding) {
   Manager *self = From(m);
   if (self->exiting_) return;
   Napi::HandleScope handles(self->Env());
   Writer out(self->Env());
-  napi_value argv[] = {out.Number(KIND_STRAY), out.Text(id), out.Text(line, encoding)};
-  self->Call(self->callback_, out, 3, argv);
+  uint32_t known = 0;
+  napi_value batch = out.Lines(lines, count, encoding, self->ends_, &known);
+  napi_value argv[] = {out.Number(KIND_STRAYS), out.Text(id), batch, out.Number(known)};
+  self->Call(self->callback_, out, 4, argv);
 }
 
 void Manager::OnActive(pm_manager_t *m, bool active) {

@@ -34,7 +34,7 @@ Manager::~Manager() {
 }
 
 const pm_error_t *Manager::Open(const Napi::CallbackInfo &info) {
-  static const pm_callbacks_t callbacks = {OnEvent, OnOutput, OnLines, OnMessages, OnStray, OnActive};
+  static const pm_callbacks_t callbacks = {OnEvent, OnOutput, OnLines, OnMessages, OnStrays, OnActive};
   Reader in(info.Env());
   pm_manager_config_t config = {};
   uv_loop_t *loop = nullptr;

@@ -175,66 +175,59 @@ Napi::Value Manager::List(const Napi::CallbackInfo &info) {
   return Result(rows.array);
 }
 
-/* (id, lines): [text of stdout's lines, their count, text of stderr's, their count], or
- * undefined for an unknown id. */
+/* (id, lines): [texts of stdout, texts of stderr], or undefined for an unknown id. */
 Napi::Value Manager::Logs(const Napi::CallbackInfo &info) {
   Reader in(info.Env());
   Writer out(info.Env());
   double lines = in.Number(info[1]);
   size_t most = lines < 4294967295.0 ? static_cast<size_t>(lines) : SIZE_MAX;
   Id id(info.Env(), info[0]);
-  Gathered gathered;
-  auto each = [](void *arg, pm_str_t line) { static_cast<Gathered *>(arg)->Add(line); };
+  auto each = [](void *arg, pm_str_t line) { static_cast<Texts *>(arg)->Add(line); };
   if (in.error() != nullptr) return Throw(in.error());
   Collected both = {out, out.Array(), 0};
   for (int i = PM_STDOUT; i < PM_STREAM_COUNT; i++) {
-    gathered.Clear();
-    int r = m_ == nullptr ? UV_ENOENT : pm_process_logs(m_, id, static_cast<pm_stream_t>(i), most, each, &gathered);
+    Texts texts(out);
+    int r = m_ == nullptr ? UV_ENOENT : pm_process_logs(m_, id, static_cast<pm_stream_t>(i), most, each, &texts);
     if (r == UV_ENOENT) return info.Env().Undefined();
-    if (r == 0 && gathered.failed()) r = UV_ENOMEM;
-    if (r != 0) return Throw(Failure(r));
-    both.Add(out.Text(gathered.text()));
-    both.Add(out.Number(static_cast<double>(gathered.count())));
+    both.Add(texts.End());
+    if (r != 0 || !out.ok()) return Throw(Failure(r != 0 ? r : UV_ENOMEM));
   }
   return Result(both.array);
 }
 
 struct Records {
-  Gathered texts;
-  Gathered numbers; /* doubles */
+  Texts texts;
+  Collected numbers;
 };
 
-/* (id, lines, since, streams, start, search): [text of the lines, their count, an
- * ArrayBuffer with seq, time in ms, start and stream of each, seq of the newest line
- * there is, whether the process has ended, its number among all there have been], or
- * undefined for an unknown id. */
+/* (id, lines, since, streams, start, search): [texts, [seq, time in ms, start, stream, …],
+ * seq of the newest line there is, whether the process has ended, its number among all
+ * there have been], or undefined for an unknown id. */
 Napi::Value Manager::QueryLog(const Napi::CallbackInfo &info) {
   Reader in(info.Env());
   Writer out(info.Env());
   pm_log_query_t query = {};
   pm_log_answer_t answer = {};
-  Records records;
+  Records records = {Texts(out), {out, out.Array(), 0}};
   auto each = [](void *arg, const pm_log_line_t *line) {
     Records *records = static_cast<Records *>(arg);
-    const double numbers[] = {static_cast<double>(line->seq), static_cast<double>(line->time) / 1000,
-                              static_cast<double>(line->start), static_cast<double>(line->stream)};
     records->texts.Add(line->text);
-    records->numbers.AddBytes(numbers, sizeof(numbers));
+    for (double number : {static_cast<double>(line->seq), static_cast<double>(line->time) / 1000,
+                          static_cast<double>(line->start), static_cast<double>(line->stream)})
+      records->numbers.Add(records->numbers.out.Number(number));
   };
   const pm_error_t *error = ReadQuery(in, info, &query);
   if (error != nullptr) return Throw(error);
   int r =
       m_ == nullptr ? UV_ENOENT : pm_process_log_query(m_, Id(info.Env(), info[0]), &query, each, &records, &answer);
   if (r == UV_ENOENT) return info.Env().Undefined();
-  if (r == 0 && (records.texts.failed() || records.numbers.failed())) r = UV_ENOMEM;
-  if (r != 0) return Throw(Failure(r));
   Collected values = {out, out.Array(), 0};
-  values.Add(out.Text(records.texts.text()));
-  values.Add(out.Number(static_cast<double>(records.texts.count())));
-  values.Add(out.ArrayBuffer(records.numbers.text()));
+  values.Add(records.texts.End());
+  values.Add(records.numbers.array);
   values.Add(out.Number(static_cast<double>(answer.last_seq)));
   values.Add(out.Boolean(answer.ended));
   values.Add(out.Number(static_cast<double>(answer.life)));
+  if (r != 0 || !out.ok()) return Throw(Failure(r != 0 ? r : UV_ENOMEM));
   return Result(values.array);
 }
 

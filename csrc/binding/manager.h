@@ -14,7 +14,7 @@
 namespace binding {
 
 /* What the JavaScript callback is told, beside the kinds of pm_event_kind_t. */
-enum { KIND_OUTPUT = PM_EVENT_WARNING + 1, KIND_LINES, KIND_MESSAGES, KIND_STRAY, KIND_ACTIVE, KIND_COUNT };
+enum { KIND_OUTPUT = PM_EVENT_WARNING + 1, KIND_LINES, KIND_MESSAGES, KIND_STRAYS, KIND_ACTIVE, KIND_COUNT };
 
 /* Length of a row that describes a process. */
 enum { ROW_LENGTH = 12 };
@@ -84,7 +84,7 @@ private:
                       pm_encoding_t encoding);
   static void OnMessages(pm_manager_t *m, pm_str_t id, const pm_str_t *messages, size_t count, pm_messages_t mode,
                          pm_encoding_t encoding);
-  static void OnStray(pm_manager_t *m, pm_str_t id, pm_str_t line, pm_encoding_t encoding);
+  static void OnStrays(pm_manager_t *m, pm_str_t id, const pm_str_t *lines, size_t count, pm_encoding_t encoding);
   static void OnActive(pm_manager_t *m, bool active);
   static void OnDone(void *arg, bool result);
   static void OnClosed(void *arg);

@@ -304,13 +304,6 @@ public:
     return word == nullptr ? Null() : Text({word, std::strlen(word)});
   }
 
-  napi_value ArrayBuffer(pm_str_t bytes) {
-    void *data = nullptr;
-    napi_value buffer = Keep(napi_create_arraybuffer(env_, bytes.len, &data, &value_), value_);
-    if (buffer != nullptr && bytes.len > 0) std::memcpy(data, bytes.base, bytes.len);
-    return buffer;
-  }
-
   napi_value Array() {
     return Keep(napi_create_array(env_, &value_), value_);
   }
@@ -352,41 +345,54 @@ private:
   bool ok_ = true;
 };
 
-/* Bytes put together: of lines, with "\n" between them, or whatever. */
-class Gathered {
+/* Lists values in order, as the log lines of a stream come. */
+struct Collected {
+  Writer &out;
+  napi_value array;
+  uint32_t count;
+
+  void Add(napi_value value) {
+    out.Element(array, count++, value);
+  }
+};
+
+/* Lines put together in texts with "\n" between them, each of which is no longer than
+ * it has to be to save the making of many strings: who keeps a line of a text in
+ * JavaScript keeps all of it. [text, count, text, count, …] */
+class Texts {
 public:
-  Gathered() = default;
-  Gathered(const Gathered &) = delete;
-  Gathered &operator=(const Gathered &) = delete;
-  ~Gathered() {
+  explicit Texts(Writer &out) : pieces_{out, out.Array(), 0} {
+  }
+  Texts(const Texts &) = delete;
+  Texts &operator=(const Texts &) = delete;
+  ~Texts() {
     std::free(bytes_);
   }
 
   void Add(pm_str_t line) {
-    if (count_++ > 0) AddBytes("\n", 1);
-    AddBytes(line.base, line.len);
-  }
-  void AddBytes(const void *bytes, size_t len) {
-    if (len == 0 || !MakeRoom(len)) return;
-    std::memcpy(bytes_ + len_, bytes, len);
-    len_ += len;
-  }
-  void Clear() {
-    len_ = count_ = 0;
+    if (len_ + line.len > LONGEST) EndPiece();
+    if (!MakeRoom(line.len + 1)) return;
+    if (count_++ > 0) bytes_[len_++] = '\n';
+    std::memcpy(bytes_ + len_, line.base, line.len);
+    len_ += line.len;
   }
 
-  /* There was no memory for all of it. */
-  bool failed() const {
-    return failed_;
-  }
-  size_t count() const {
-    return count_;
-  }
-  pm_str_t text() const {
-    return {bytes_ == nullptr ? "" : bytes_, len_};
+  /* NULL when there was no memory for all of them, or JavaScript may not run. */
+  napi_value End() {
+    EndPiece();
+    return failed_ ? nullptr : pieces_.array;
   }
 
 private:
+  enum { LONGEST = 32 * 1024 };
+
+  void EndPiece() {
+    if (count_ == 0) return;
+    pieces_.Add(pieces_.out.Text({bytes_, len_}));
+    pieces_.Add(pieces_.out.Number(static_cast<double>(count_)));
+    len_ = count_ = 0;
+  }
+
   bool MakeRoom(size_t len) {
     size_t capacity = capacity_ == 0 ? 4096 : capacity_;
     while (capacity < len_ + len)
@@ -400,20 +406,10 @@ private:
     return true;
   }
 
+  Collected pieces_;
   char *bytes_ = nullptr;
   size_t len_ = 0, capacity_ = 0, count_ = 0;
   bool failed_ = false;
-};
-
-/* Lists values in order, as the log lines of a stream come. */
-struct Collected {
-  Writer &out;
-  napi_value array;
-  uint32_t count;
-
-  void Add(napi_value value) {
-    out.Element(array, count++, value);
-  }
 };
 
 } // namespace binding

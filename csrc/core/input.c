@@ -179,25 +179,40 @@ static int check(const pm__input_t *in, size_t len, pm_error_t *error) {
   return 0;
 }
 
-/* What the pipe takes at once; negative when the reader is gone. */
-static ssize_t write_now(pm__input_t *in, pm_str_t data) {
-  if (in->first) return 0;
-  ssize_t n = pm__pipe_write(&in->pipe, data.base, data.len);
-  return n == UV_EAGAIN ? 0 : n;
+/* Small pieces share a chunk of so many bytes. */
+enum { SHARED_CHUNK = 16 * 1024 };
+
+/* Puts a piece behind what waits: into the last chunk, if that has room for all of it,
+ * else into a new one. False when there is no memory for it. */
+static bool put_behind(pm__input_t *in, pm_str_t data, pm_str_t end) {
+  size_t len = data.len + end.len;
+  pm__chunk_t *chunk = in->last;
+  if (!chunk || chunk->capacity - chunk->len < len) {
+    chunk = empty_chunk(len < SHARED_CHUNK / 4 ? SHARED_CHUNK : len);
+    if (!chunk) return false;
+    append(in, chunk);
+  }
+  fill(chunk, data);
+  fill(chunk, end);
+  in->queued += len;
+  return true;
+}
+
+static bool is_ready(pm__input_t *in) {
+  bool ready = (double)in->queued < in->run->process->options.value[PM_OPT_STDIN_HIGH_WATER_MARK];
+  in->drain_wanted |= !ready;
+  return ready;
 }
 
 /* When memory is short either all of data has been taken or nothing: a write of
  * up to PIPE_BUF bytes is never cut (pipe(7)), so that only a longer one needs
  * its chunk beforehand. */
-int pm__input_write(pm__input_t *in, pm_str_t data, bool *ready, pm_error_t *error) {
-  *ready = true;
-  int r = check(in, data.len, error);
-  if (r != 0 || data.len == 0) return r;
-
+static int write_first(pm__input_t *in, pm_str_t data, pm_error_t *error) {
   bool may_be_cut = data.len > PIPE_BUF;
   pm__chunk_t *chunk = may_be_cut ? new_chunk(data) : NULL;
   if (may_be_cut && !chunk) return pm__error_no_memory(error);
-  ssize_t n = write_now(in, data);
+  ssize_t n = pm__pipe_write(&in->pipe, data.base, data.len);
+  if (n == UV_EAGAIN) n = 0;
   if (n < 0 || (size_t)n == data.len) {
     pm__free(chunk);
     if (n < 0) lose(in, (int)n, data.len);
@@ -207,15 +222,22 @@ int pm__input_write(pm__input_t *in, pm_str_t data, bool *ready, pm_error_t *err
   if (!chunk) return pm__error_no_memory(error);
   chunk->written = (size_t)n;
   enqueue(in, chunk);
-  *ready = (double)in->queued < in->run->process->options.value[PM_OPT_STDIN_HIGH_WATER_MARK];
-  in->drain_wanted |= !*ready;
   return 0;
 }
 
-/* ---- messages ------------------------------------------------------------------- */
+int pm__input_write(pm__input_t *in, pm_str_t data, bool *ready, pm_error_t *error) {
+  *ready = true;
+  int r = check(in, data.len, error);
+  if (r != 0 || data.len == 0) return r;
+  if (!in->first)
+    r = write_first(in, data, error);
+  else if (!put_behind(in, data, (pm_str_t){"", 0}))
+    r = pm__error_no_memory(error);
+  if (r == 0 && in->first) *ready = is_ready(in);
+  return r;
+}
 
-/* Small messages share a chunk of so many bytes. */
-enum { SHARED_CHUNK = 16 * 1024 };
+/* ---- messages ------------------------------------------------------------------- */
 
 static void flush_later(pm__input_t *in) {
   pm_manager_t *m = in->run->process->manager;
@@ -243,18 +265,9 @@ int pm__input_send(pm__input_t *in, pm_str_t message, bool *ready, pm_error_t *e
     return pm__error_set(error, UV_EINVAL, "ERR_INVALID_MESSAGE", "TypeError",
                          "message must be one line, without a line end in it");
   bool was_empty = !in->first;
-  pm__chunk_t *chunk = in->last;
-  if (!chunk || chunk->capacity - chunk->len < len) {
-    chunk = empty_chunk(len < SHARED_CHUNK / 4 ? SHARED_CHUNK : len);
-    if (!chunk) return pm__error_no_memory(error);
-    append(in, chunk);
-  }
-  fill(chunk, message);
-  fill(chunk, (pm_str_t){"\n", 1});
-  in->queued += len;
+  if (!put_behind(in, message, (pm_str_t){"\n", 1})) return pm__error_no_memory(error);
   if (was_empty) flush_later(in);
-  *ready = (double)in->queued < in->run->process->options.value[PM_OPT_STDIN_HIGH_WATER_MARK];
-  in->drain_wanted |= !*ready;
+  *ready = is_ready(in);
   return 0;
 }
 

@@ -36,7 +36,10 @@ struct pm__output {
   unsigned carried; /* bytes of a character that the last chunk cut */
   char carry[4];
   bool paused;
-  pm__framer_t framer; /* of stdout, for messages */
+  bool has_short_lines;
+  pm__framer_t framer;    /* of stdout, for messages */
+  uint64_t complained_at; /* uv_hrtime, of messages that are too long; 0: never */
+  uint64_t lost_untold;   /* since then */
 
   /* See pacer.c. */
   bool resting;
@@ -205,7 +208,7 @@ struct pm_manager {
 
   pm__run_t *runs;
   pm__events_t events;
-  pm__output_t *resting; /* streams that are read once a tick */
+  pm__output_t *resting, *resting_last; /* streams that are read once a tick */
   uv_timer_t tick;
   pm__input_t *flushes; /* that have something to write when the present work is done */
   pm__log_file_t *log_files;

@@ -61,9 +61,25 @@ static at_t skip_escape(at_t at, at_t end) {
   return at;
 }
 
+/* Whether one of eight bytes is a quotation mark, a backslash or below 0x20: the usual
+ * search for a zero byte in a word, once for each. */
+static bool has_special(at_t at) {
+  const uint64_t ones = UINT64_C(0x0101010101010101);
+  const uint64_t high = ones << 7;
+  uint64_t word;
+  memcpy(&word, at, sizeof word);
+  uint64_t quote = word ^ ones * '"';
+  uint64_t backslash = word ^ ones * '\\';
+  uint64_t found = ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((word - ones * 0x20) & ~word);
+  return (found & high) != 0;
+}
+
 /* at is behind the opening quotation mark. */
 static at_t skip_string(at_t at, at_t end) {
   while (at && at < end) {
+    while (end - at >= 8 && !has_special(at))
+      at += 8;
+    if (at == end) break;
     unsigned char c = (unsigned char)*at++;
     if (c == '"') return at;
     if (c < 0x20) return NULL;
@@ -139,12 +155,25 @@ static at_t skip_begin(nesting_t *n, at_t at, at_t end, bool object) {
   return object ? skip_name(at, end) : at;
 }
 
+/* As far as its first and last characters tell, which is enough for most of what is
+ * none. */
+static bool looks_like_structure(const char *bytes, size_t len) {
+  while (len > 0 && is_space(bytes[len - 1]))
+    len--;
+  while (len > 0 && is_space(*bytes)) {
+    bytes++;
+    len--;
+  }
+  if (len < 2) return false;
+  return (bytes[0] == '{' && bytes[len - 1] == '}') || (bytes[0] == '[' && bytes[len - 1] == ']');
+}
+
 bool pm__json_is_structure(const char *bytes, size_t len) {
   at_t end = bytes + len;
   at_t at = skip_space(bytes, end);
   nesting_t nesting;
   nesting.depth = 0;
-  if (!pm__json_looks_like_structure(bytes, len)) return false;
+  if (!looks_like_structure(bytes, len)) return false;
   do {
     at = skip_space(at, end);
     if (at == end) return false;
@@ -156,15 +185,4 @@ bool pm__json_is_structure(const char *bytes, size_t len) {
     }
   } while (at && nesting.depth > 0);
   return at && skip_space(at, end) == end;
-}
-
-bool pm__json_looks_like_structure(const char *bytes, size_t len) {
-  while (len > 0 && is_space(bytes[len - 1]))
-    len--;
-  while (len > 0 && is_space(*bytes)) {
-    bytes++;
-    len--;
-  }
-  if (len < 2) return false;
-  return (bytes[0] == '{' && bytes[len - 1] == '}') || (bytes[0] == '[' && bytes[len - 1] == ']');
 }

@@ -12,7 +12,4 @@ enum { PM__JSON_DEEPEST = 65536 };
  * space around it. Bytes of 0x80 and more in strings are not looked into. */
 bool pm__json_is_structure(const char *bytes, size_t len);
 
-/* The same as far as its first and last characters tell. */
-bool pm__json_looks_like_structure(const char *bytes, size_t len);
-
 #endif /* PM_CORE_JSON_H */

@@ -89,6 +89,14 @@ void pm__lines_feed(pm__log_ring_t *ring, const char *bytes, size_t len, pm__lin
   batch_flush(&batch);
 }
 
+void pm__lines_add(pm__log_ring_t *ring, const pm_str_t *lines, size_t count, pm__lines_cb cb, void *arg) {
+  batch_t batch;
+  batch_init(&batch, cb, arg);
+  for (size_t i = 0; i < count; i++)
+    take_line(ring, lines[i].base, lines[i].len, &batch);
+  batch_flush(&batch);
+}
+
 void pm__lines_finish(pm__log_ring_t *ring, pm__lines_cb cb, void *arg) {
   batch_t batch;
   batch_init(&batch, cb, arg);

@@ -16,6 +16,9 @@ typedef void (*pm__lines_cb)(void *arg, const pm_str_t *lines, size_t count);
  * comes alone, as the ring has it. cb must not feed the same ring. */
 void pm__lines_feed(pm__log_ring_t *ring, const char *bytes, size_t len, pm__lines_cb cb, void *arg);
 
+/* Adds whole lines, which come to cb in the same way. */
+void pm__lines_add(pm__log_ring_t *ring, const pm_str_t *lines, size_t count, pm__lines_cb cb, void *arg);
+
 /* The stream ended: a last line without a newline counts now. */
 void pm__lines_finish(pm__log_ring_t *ring, pm__lines_cb cb, void *arg);
 

@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "events.h"
+#include "input.h"
 #include "internal.h"
 #include "keeper.h"
 #include "log_file.h"
@@ -168,6 +169,7 @@ static bool is_to_end_now(pm__run_t *run) {
 
 void pm_manager_kill_all(pm_manager_t *m) {
   m->refuses = true;
+  pm__inputs_flush(m);
   for (pm__run_t *run = m->runs; run; run = run->next)
     if (is_to_end_now(run)) pm__child_kill(&run->child);
   uint64_t begin = uv_hrtime();

@@ -8,12 +8,14 @@
 /* A buffer larger than this is given back once its message has been handed out. */
 enum { FIRST_CAPACITY = 4096, KEPT_CAPACITY = 128 * 1024 };
 
-enum { BATCH_MESSAGES = 512 };
+enum { BATCH_LINES = 512 };
 
+/* Lines of one kind, in a row. */
 typedef struct batch {
   const pm__framer_out_t *out;
+  bool are_messages;
   size_t count;
-  pm_str_t messages[BATCH_MESSAGES];
+  pm_str_t lines[BATCH_LINES];
 } batch_t;
 
 static bool is_over(const pm__framer_out_t *out) {
@@ -21,20 +23,23 @@ static bool is_over(const pm__framer_out_t *out) {
 }
 
 static void flush(batch_t *batch) {
+  const pm__framer_out_t *out = batch->out;
+  void (*hand_out)(void *arg, const pm_str_t *lines, size_t count) = batch->are_messages ? out->messages : out->strays;
   size_t count = batch->count;
   batch->count = 0;
-  if (count > 0 && batch->out->messages && !is_over(batch->out))
-    batch->out->messages(batch->out->arg, batch->messages, count);
+  if (count > 0 && hand_out && !is_over(out)) hand_out(out->arg, batch->lines, count);
+}
+
+static void add(batch_t *batch, pm_str_t line, bool is_message) {
+  if (batch->count == BATCH_LINES || batch->are_messages != is_message) flush(batch);
+  batch->are_messages = is_message;
+  batch->lines[batch->count++] = line;
 }
 
 static bool is_blank(const char *bytes, size_t len) {
   for (; len > 0; bytes++, len--)
     if (*bytes != ' ' && *bytes != '\t' && *bytes != '\r') return false;
   return true;
-}
-
-static bool is_message(const pm__framer_out_t *out, const char *bytes, size_t len) {
-  return out->is_checked ? pm__json_is_structure(bytes, len) : pm__json_looks_like_structure(bytes, len);
 }
 
 static void lose(batch_t *batch, uint64_t bytes) {
@@ -44,15 +49,11 @@ static void lose(batch_t *batch, uint64_t bytes) {
 
 static void take_line(batch_t *batch, const char *bytes, size_t len) {
   if (len > 0 && bytes[len - 1] == '\r') len--;
-  if (len > batch->out->max) {
+  bool is_message = pm__json_is_structure(bytes, len);
+  if (len > batch->out->max)
     lose(batch, len);
-  } else if (is_message(batch->out, bytes, len)) {
-    if (batch->count == BATCH_MESSAGES) flush(batch);
-    batch->messages[batch->count++] = (pm_str_t){bytes, len};
-  } else if (!is_blank(bytes, len)) {
-    flush(batch);
-    if (batch->out->stray && !is_over(batch->out)) batch->out->stray(batch->out->arg, (pm_str_t){bytes, len});
-  }
+  else if (is_message || !is_blank(bytes, len))
+    add(batch, (pm_str_t){bytes, len}, is_message);
 }
 
 /* A "\r" at its very end is a part of the line end. */
@@ -110,6 +111,7 @@ void pm__framer_feed(pm__framer_t *f, const char *bytes, size_t len, const pm__f
   batch_t batch;
   batch.out = out;
   batch.count = 0;
+  batch.are_messages = true;
   const char *newline;
   while (len > 0 && (newline = memchr(bytes, '\n', len)) != NULL) {
     size_t line_len = (size_t)(newline - bytes);
@@ -130,6 +132,7 @@ void pm__framer_finish(pm__framer_t *f, const pm__framer_out_t *out) {
   batch_t batch;
   batch.out = out;
   batch.count = 0;
+  batch.are_messages = true;
   if (f->len > 0 || f->lost > 0) end_partial(f, &batch);
   pm__framer_free(f);
 }

@@ -16,13 +16,12 @@ typedef struct pm__framer {
   bool lost_ends_in_cr;
 } pm__framer_t;
 
-/* Where lines go to. Those of messages come in batches. bytes are valid during the
- * call. Any may be NULL. */
+/* Where lines go to, in batches; what lies in one chunk lies together. They are valid
+ * during the call. Any may be NULL. */
 typedef struct pm__framer_out {
-  size_t max;      /* bytes of the longest message */
-  bool is_checked; /* a message is JSON for sure, not only by its look */
+  size_t max; /* bytes of the longest message */
   void (*messages)(void *arg, const pm_str_t *messages, size_t count);
-  void (*stray)(void *arg, pm_str_t line);
+  void (*strays)(void *arg, const pm_str_t *lines, size_t count);
   void (*lost)(void *arg, uint64_t bytes); /* one of so many bytes: too long, or memory was too short for it */
   bool (*is_over)(void *arg);              /* nobody is to be called any more */
   void *arg;

@@ -11,6 +11,9 @@
 #include "run.h"
 #include "utf8.h"
 
+/* Bytes; a stream whose lines are not longer on the average has short ones. */
+enum { SHORT_LINE = 16 };
+
 static bool is_open(const pm__output_t *o) {
   return o->pipe.fd >= 0;
 }
@@ -73,6 +76,12 @@ static void log_bytes(pm__output_t *o, const char *bytes, size_t len) {
   tell_of_log(o->run->process, seq);
 }
 
+static void log_lines(pm__output_t *o, const pm_str_t *lines, size_t count) {
+  uint64_t seq = o->run->process->last_seq;
+  pm__lines_add(stamped_log(o), lines, count, lines_cb(o), o);
+  tell_of_log(o->run->process, seq);
+}
+
 static void log_end(pm__output_t *o) {
   uint64_t seq = o->run->process->last_seq;
   pm__lines_finish(stamped_log(o), lines_cb(o), o);
@@ -89,15 +98,25 @@ static void on_messages(void *arg, const pm_str_t *messages, size_t count) {
                                     (pm_messages_t)p->options.value[PM_OPT_MESSAGES], encoding_of(p));
 }
 
-static void on_stray(void *arg, pm_str_t line) {
+static void on_strays(void *arg, const pm_str_t *lines, size_t count) {
   pm__output_t *o = arg;
   pm__process_t *p = o->run->process;
-  if (!is_logged(o)) {
-    log_bytes(o, line.base, line.len);
-    log_bytes(o, "\n", 1);
-    if (p->manager->closing) return;
+  if (!is_logged(o)) log_lines(o, lines, count);
+  if (p->manager->closing) return;
+  if (is_heard(o, PM_LISTEN_STRAY)) p->manager->callbacks.on_strays(p->manager, p->id, lines, count, encoding_of(p));
+}
+
+/* A command that writes nothing else would fill the host's logs with complaints. */
+static const uint64_t between_complaints = UINT64_C(1000000000);
+
+static bool may_complain(pm__output_t *o) {
+  uint64_t now = uv_hrtime();
+  if (o->complained_at != 0 && now - o->complained_at < between_complaints) {
+    o->lost_untold++;
+    return false;
   }
-  if (is_heard(o, PM_LISTEN_STRAY)) p->manager->callbacks.on_stray(p->manager, p->id, line, encoding_of(p));
+  o->complained_at = now;
+  return true;
 }
 
 static void on_lost(void *arg, uint64_t bytes) {
@@ -105,13 +124,15 @@ static void on_lost(void *arg, uint64_t bytes) {
   pm__process_t *p = o->run->process;
   double max = p->options.value[PM_OPT_MAX_MESSAGE_BYTES];
   pm_error_t error;
-  if (o->run->over || pm__events_reserve(p->manager, PM__EVENTS_PER_CALL) != 0) return;
+  if (o->run->over || pm__events_reserve(p->manager, PM__EVENTS_PER_CALL) != 0 || !may_complain(o)) return;
   if ((double)bytes > max)
     pm__error_set(&error, UV_E2BIG, "ERR_MESSAGE_TOO_LONG", "Error",
-                  "A message of %.0f bytes is longer than maxMessageBytes (%.0f) and was left out", (double)bytes, max);
+                  "A message of %.0f bytes is longer than maxMessageBytes (%.0f) and was left out%s", (double)bytes,
+                  max, o->lost_untold > 0 ? ", as others were in the second before" : "");
   else
     pm__error_set(&error, UV_ENOMEM, NULL, "Error", "There is no memory for a message of %.0f bytes; it was left out",
                   (double)bytes);
+  o->lost_untold = 0;
   pm__fault_t *fault = pm__fault_new(&error);
   pm__events_add_fault(p, fault);
   pm__fault_unref(fault);
@@ -126,15 +147,10 @@ static bool has_messages(const pm__output_t *o) {
   return o->stream == PM_STDOUT && o->run->process->options.value[PM_OPT_MESSAGES] != PM_MESSAGES_NONE;
 }
 
-/* Where the embedder parses it finds out by itself what is none, unless the engine
- * has to know, since only strays are logged. */
 static pm__framer_out_t framer_out(pm__output_t *o) {
-  const double *option = o->run->process->options.value;
-  bool is_parsed = option[PM_OPT_MESSAGES] == PM_MESSAGES_JSON && is_heard(o, PM_LISTEN_MESSAGES);
-  return (pm__framer_out_t){.max = (size_t)option[PM_OPT_MAX_MESSAGE_BYTES],
-                            .is_checked = !(is_parsed && is_logged(o)),
+  return (pm__framer_out_t){.max = (size_t)o->run->process->options.value[PM_OPT_MAX_MESSAGE_BYTES],
                             .messages = on_messages,
-                            .stray = on_stray,
+                            .strays = on_strays,
                             .lost = on_lost,
                             .is_over = is_over,
                             .arg = o};
@@ -177,12 +193,13 @@ static void end_stream(pm__output_t *o) {
   const pm_manager_t *m = o->run->process->manager;
   unsigned rest = o->carried;
   o->carried = 0;
+  log_end(o);
+  if (m->closing) return;
   if (has_messages(o)) {
     const pm__framer_out_t out = framer_out(o);
     pm__framer_finish(&o->framer, &out);
     if (m->closing) return;
   }
-  log_end(o);
   /* A character that nothing completes any more: the decoder says so. */
   if (rest && !m->closing && is_heard(o, listen_flag(o))) call_on_output(o, o->carry, rest);
 }
@@ -195,12 +212,26 @@ bool pm__output_is_awaited(const pm__output_t *o) {
   return is_heard(o, wanted);
 }
 
+/* What a read takes at most: a stream of very short lines costs more for the same
+ * bytes. */
+static size_t read_size(const pm__output_t *o) {
+  return o->has_short_lines ? PM__READ_SIZE / 8 : PM__READ_SIZE;
+}
+
 /* Bytes taken; 0 when the stream has ended, UV_EAGAIN when it is empty. */
 static ssize_t read_once(pm__output_t *o, size_t most) {
+  const pm__log_ring_t *log = &o->run->process->logs[o->stream];
   char *buffer = o->run->process->manager->read_buffer + PM__READ_HEADROOM;
-  ssize_t n = pm__pipe_read(&o->pipe, buffer, most < PM__READ_SIZE ? most : PM__READ_SIZE);
-  if (n > 0) take(o, buffer, (size_t)n);
-  return n == UV_EAGAIN ? n : n < 0 ? 0 : n;
+  ssize_t n = pm__pipe_read(&o->pipe, buffer, most);
+  if (n <= 0) return n == UV_EAGAIN ? n : 0;
+  uint64_t lines = log->total_lines;
+  take(o, buffer, (size_t)n);
+  o->has_short_lines = (log->total_lines - lines) * SHORT_LINE > (uint64_t)n;
+  return n;
+}
+
+static size_t min_size(size_t a, size_t b) {
+  return a < b ? a : b;
 }
 
 static void end(pm__output_t *o) {
@@ -211,10 +242,11 @@ static void end(pm__output_t *o) {
 size_t pm__output_read(pm__output_t *o, size_t most) {
   size_t total = 0;
   while (total < most && is_open(o)) {
-    ssize_t n = read_once(o, PM__READ_SIZE);
+    size_t wanted = min_size(read_size(o), most - total);
+    ssize_t n = read_once(o, wanted);
     if (n > 0) total += (size_t)n;
     if (n == 0) end(o);
-    if (n < PM__READ_SIZE || o->run->process->manager->closing) break;
+    if (n < (ssize_t)wanted || o->run->process->manager->closing) break;
   }
   return total;
 }
@@ -226,7 +258,7 @@ static void on_readable(pm__pipe_t *pipe) {
   if (m->closing || !is_open(o) || o->paused) return;
   /* One that rests is told of only when nobody can write to it any more. */
   pm__pacer_wake(o);
-  ssize_t n = is_open(o) ? read_once(o, PM__READ_SIZE) : UV_EAGAIN;
+  ssize_t n = is_open(o) ? read_once(o, read_size(o)) : UV_EAGAIN;
   if (m->closing) return;
   if (n == 0)
     end(o);
@@ -249,11 +281,14 @@ void pm__output_grow(pm__output_t *o) {
 int pm__output_pause(pm__output_t *o, bool paused) {
   if (!is_open(o)) return UV_ESRCH;
   if (o->paused == paused) return 0;
-  o->paused = paused;
   pm__pacer_forget(o);
-  if (!paused) return pm__pipe_watch_readable(&o->pipe, on_readable);
-  pm__pipe_unwatch(&o->pipe);
-  return 0;
+  int r = 0;
+  if (paused)
+    pm__pipe_unwatch(&o->pipe);
+  else
+    r = pm__pipe_watch_readable(&o->pipe, on_readable);
+  if (r == 0) o->paused = paused;
+  return r;
 }
 
 /* The command runs, but nobody will hear it. */
@@ -283,12 +318,14 @@ void pm__output_finish(pm__output_t *o) {
   if (o->paused) pm__output_pause(o, false);
   size_t left = is_open(o) ? pm__pipe_available(&o->pipe) : 0;
   while (left > 0 && is_open(o)) {
-    ssize_t n = read_once(o, left);
+    ssize_t n = read_once(o, min_size(left, PM__READ_SIZE));
     if (m->closing) return;
     if (n <= 0) break;
     left -= (size_t)n;
   }
   end_stream(o);
+  /* By a listener that was told of the last. Nobody could resume it after the exit. */
+  if (o->paused) pm__output_pause(o, false);
   /* The usual case: no descendant holds it, and it need not be watched for that. */
   if (is_open(o) && pm__pipe_has_ended(&o->pipe)) pm__output_close(o);
 }
@@ -303,11 +340,20 @@ static void on_pipe_closed(pm__pipe_t *pipe) {
   pm__run_closed(o->run);
 }
 
+/* Without a call of the embedder: it may be one that closes it. */
+static void on_last_line(void *arg, const pm_str_t *lines, size_t count) {
+  pm__output_t *o = arg;
+  pm__process_t *p = o->run->process;
+  if (p->log_file) pm__log_file_add(p->log_file, o->stream, p->logs[o->stream].time, lines, count);
+}
+
 /* A line without its end must not become the beginning of another start's. */
 void pm__output_close(pm__output_t *o) {
   if (!is_open(o)) return;
+  uint64_t seq = o->run->process->last_seq;
   pm__pacer_forget(o);
-  pm__lines_finish(stamped_log(o), NULL, NULL);
+  pm__lines_finish(stamped_log(o), on_last_line, o);
+  tell_of_log(o->run->process, seq);
   pm__pipe_close(&o->pipe, on_pipe_closed);
 }
 

@@ -6,9 +6,8 @@
 
 #include "internal.h"
 
-/* One read takes at most this much, and one turn of the loop one read of each
- * stream: a command that floods cannot keep the loop to itself. In front there
- * is room for the beginning of a character that the chunk before cut. */
+/* One read takes at most this much. In front there is room for the beginning of a
+ * character that the chunk before cut. */
 enum { PM__READ_SIZE = 64 * 1024, PM__READ_HEADROOM = 4, PM__READ_BUFFER_SIZE = PM__READ_SIZE + PM__READ_HEADROOM };
 
 /* Takes fd over and reads from it. If it cannot be watched it is closed. */

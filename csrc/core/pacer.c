@@ -17,15 +17,26 @@ enum { HASTY = 4, SMALL = 16 * 1024 };
 enum { MUCH = 16 * 1024 };
 
 /* What one stream is read in a tick at most. When there is more, its writer is faster
- * than ticks. */
-enum { TICK_BOUND = 512 * 1024 };
+ * than ticks. All together get so many nanoseconds; the others wait for the next. */
+enum { TICK_BOUND = 256 * 1024 };
+static const uint64_t tick_time = UINT64_C(1000000);
+
+static void take_out(pm_manager_t *m, pm__output_t *o) {
+  *(o->rest_prev ? &o->rest_prev->rest_next : &m->resting) = o->rest_next;
+  *(o->rest_next ? &o->rest_next->rest_prev : &m->resting_last) = o->rest_prev;
+  o->rest_prev = o->rest_next = NULL;
+}
+
+static void put_last(pm_manager_t *m, pm__output_t *o) {
+  o->rest_prev = m->resting_last;
+  *(o->rest_prev ? &o->rest_prev->rest_next : &m->resting) = o;
+  m->resting_last = o;
+}
 
 void pm__pacer_forget(pm__output_t *o) {
   if (!o->resting) return;
   pm_manager_t *m = o->run->process->manager;
-  *(o->rest_prev ? &o->rest_prev->rest_next : &m->resting) = o->rest_next;
-  if (o->rest_next) o->rest_next->rest_prev = o->rest_prev;
-  o->rest_prev = o->rest_next = NULL;
+  take_out(m, o);
   o->resting = false;
   o->haste = 0;
 }
@@ -50,16 +61,25 @@ static void visit(pm__output_t *o) {
 }
 
 /* Nobody listens to what is read here, so nothing calls out while the list is
- * walked; what was queued for later is handed over at the end. */
+ * walked; what was queued for later is handed over at the end. Each goes to the end
+ * of the list when it is its turn. */
+static void visit_all(pm_manager_t *m) {
+  uint64_t end = uv_hrtime() + tick_time;
+  pm__output_t *last = m->resting_last;
+  for (pm__output_t *o = m->resting; o; o = m->resting) {
+    bool is_last = o == last;
+    take_out(m, o);
+    put_last(m, o);
+    visit(o);
+    if (is_last || uv_hrtime() >= end) break;
+  }
+}
+
 static void on_tick(uv_timer_t *timer) {
   pm_manager_t *m = timer->data;
-  pm__output_t *next;
   pm__events_deliver(m);
   if (m->closing) return;
-  for (pm__output_t *o = m->resting; o; o = next) {
-    next = o->rest_next;
-    visit(o);
-  }
+  visit_all(m);
   if (m->resting) uv_timer_start(timer, on_tick, TICK, 0);
   pm__events_deliver(m);
 }
@@ -71,9 +91,7 @@ static void rest(pm__output_t *o) {
     uv_update_time(m->loop);
     uv_timer_start(&m->tick, on_tick, TICK, 0);
   }
-  o->rest_next = m->resting;
-  if (o->rest_next) o->rest_next->rest_prev = o;
-  m->resting = o;
+  put_last(m, o);
   o->resting = true;
 }
 

@@ -55,6 +55,7 @@ struct pm__poller {
   int set;        /* the epoll set; -1 until the first watch starts */
   uv_poll_t poll; /* of the set */
   unsigned refs;  /* active watches that keep the loop alive */
+  unsigned first; /* where the next batch begins: behind those that had their turn */
   void *batch;    /* what is being dispatched; watches that stop meanwhile are struck out */
 };
 

@@ -7,14 +7,16 @@
 
 #include "poller.h"
 
-/* Handled in one turn of the loop, which bounds what floods can take of it. The
- * kernel puts level-triggered entries that it has reported behind the others, so that
- * none is passed over for ever. */
+/* Handled in one turn of the loop, within so many nanoseconds: that bounds what floods
+ * can take of it. The kernel puts level-triggered entries that it has reported behind
+ * the others, and those that had no time come first the next time, so that none is
+ * passed over for ever. */
 enum { BATCH = 16 };
+static const uint64_t turn_time = UINT64_C(2000000);
 
 typedef struct batch {
   struct epoll_event events[BATCH];
-  int at, count;
+  int count;
 } batch_t;
 
 static void on_set_ready(uv_poll_t *poll, int status, int events) {
@@ -25,10 +27,15 @@ static void on_set_ready(uv_poll_t *poll, int status, int events) {
   int n = epoll_wait(poller->set, batch.events, BATCH, 0);
   batch.count = n > 0 ? n : 0;
   poller->batch = &batch;
-  for (batch.at = 0; batch.at < batch.count; batch.at++) {
-    pm__watch_t *watch = batch.events[batch.at].data.ptr;
+  uint64_t end = uv_hrtime() + turn_time;
+  int i = 0;
+  while (i < batch.count && (i == 0 || uv_hrtime() < end)) {
+    struct epoll_event *event = &batch.events[(poller->first + (unsigned)i++) % (unsigned)batch.count];
+    pm__watch_t *watch = event->data.ptr;
+    event->data.ptr = NULL;
     if (watch) watch->on_ready(watch);
   }
+  poller->first = i < batch.count ? (poller->first + (unsigned)i) % (unsigned)batch.count : 0;
   poller->batch = NULL;
 }
 
@@ -37,7 +44,7 @@ static void on_set_ready(uv_poll_t *poll, int status, int events) {
 static void strike_out(pm__poller_t *poller, const pm__watch_t *watch) {
   batch_t *batch = poller->batch;
   if (!batch) return;
-  for (int i = batch->at; i < batch->count; i++)
+  for (int i = 0; i < batch->count; i++)
     if (batch->events[i].data.ptr == watch) batch->events[i].data.ptr = NULL;
 }
 

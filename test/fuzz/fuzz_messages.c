@@ -42,7 +42,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < 4) return 0;
   /* Mostly small, but the largest need more than the first buffer. */
   size_t max = data[0] < 200 ? 1 + data[0] : (size_t)data[0] * 25;
-  bool is_checked = data[1] & 1;
   bool ends = data[1] & 2;
   unsigned long fail_at = data[2];
   heard_items_t heard = {.over_after = data[3]};
@@ -53,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *whole = malloc(size + 1);
   size_t whole_len = 0;
   pm__framer_t framer = {0};
-  const pm__framer_out_t out = heard_items_out(&heard, max, is_checked);
+  const pm__framer_out_t out = heard_items_out(&heard, max);
   alloc_fail_nth(fail_at);
   while (size > 0) {
     size_t len = data[0] < size - 1 ? data[0] : size - 1;
@@ -69,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   bool is_over = heard.over_after > 0 && heard.calls >= heard.over_after;
   alloc_fail_nth(0);
 
-  message_model(&expected, whole, whole_len, max, is_checked, ends);
+  message_model(&expected, whole, whole_len, max, ends);
   if (!has_failed) {
     heard_items_t told = expected;
     if (is_over && heard.count < told.count) told.count = heard.count;

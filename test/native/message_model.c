@@ -51,9 +51,11 @@ static void on_messages(void *arg, const pm_str_t *messages, size_t count) {
     push(arg, HEARD_MESSAGE, messages[i].base, messages[i].len);
 }
 
-static void on_stray(void *arg, pm_str_t line) {
+static void on_strays(void *arg, const pm_str_t *lines, size_t count) {
+  if (count == 0) abort();
   note_call(arg);
-  push(arg, HEARD_STRAY, line.base, line.len);
+  for (size_t i = 0; i < count; i++)
+    push(arg, HEARD_STRAY, lines[i].base, lines[i].len);
 }
 
 static void on_lost(void *arg, uint64_t bytes) {
@@ -61,14 +63,9 @@ static void on_lost(void *arg, uint64_t bytes) {
   push(arg, HEARD_LOST, NULL, bytes);
 }
 
-pm__framer_out_t heard_items_out(heard_items_t *heard, size_t max, bool is_checked) {
-  return (pm__framer_out_t){.max = max,
-                            .is_checked = is_checked,
-                            .messages = on_messages,
-                            .stray = on_stray,
-                            .lost = on_lost,
-                            .is_over = is_over,
-                            .arg = heard};
+pm__framer_out_t heard_items_out(heard_items_t *heard, size_t max) {
+  return (pm__framer_out_t){
+      .max = max, .messages = on_messages, .strays = on_strays, .lost = on_lost, .is_over = is_over, .arg = heard};
 }
 
 static bool is_blank(const char *bytes, size_t len) {
@@ -77,9 +74,9 @@ static bool is_blank(const char *bytes, size_t len) {
   return len == 0;
 }
 
-static void take_line(heard_items_t *heard, const char *bytes, size_t len, size_t max, bool is_checked) {
+static void take_line(heard_items_t *heard, const char *bytes, size_t len, size_t max) {
   if (len > 0 && bytes[len - 1] == '\r') len--;
-  bool is_json = is_checked ? pm__json_is_structure(bytes, len) : pm__json_looks_like_structure(bytes, len);
+  bool is_json = pm__json_is_structure(bytes, len);
   if (len > max)
     push(heard, HEARD_LOST, NULL, len);
   else if (is_json)
@@ -88,12 +85,12 @@ static void take_line(heard_items_t *heard, const char *bytes, size_t len, size_
     push(heard, HEARD_STRAY, bytes, len);
 }
 
-void message_model(heard_items_t *heard, const char *bytes, size_t len, size_t max, bool is_checked, bool finished) {
+void message_model(heard_items_t *heard, const char *bytes, size_t len, size_t max, bool finished) {
   size_t start = 0;
   for (size_t i = 0; i < len; i++) {
     if (bytes[i] != '\n') continue;
-    take_line(heard, bytes + start, i - start, max, is_checked);
+    take_line(heard, bytes + start, i - start, max);
     start = i + 1;
   }
-  if (finished && start < len) take_line(heard, bytes + start, len - start, max, is_checked);
+  if (finished && start < len) take_line(heard, bytes + start, len - start, max);
 }

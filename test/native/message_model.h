@@ -28,10 +28,10 @@ void heard_items_free(heard_items_t *heard);
 /* NULL, or what differs. */
 const char *heard_items_differ(const heard_items_t *a, const heard_items_t *b);
 
-/* Listeners that note what they get; messages are counted as one call each. */
-pm__framer_out_t heard_items_out(heard_items_t *heard, size_t max, bool is_checked);
+/* Listeners that note what they get; a batch is one call. */
+pm__framer_out_t heard_items_out(heard_items_t *heard, size_t max);
 
 /* What all of bytes comes to; finished: the stream ends behind them. */
-void message_model(heard_items_t *heard, const char *bytes, size_t len, size_t max, bool is_checked, bool finished);
+void message_model(heard_items_t *heard, const char *bytes, size_t len, size_t max, bool finished);
 
 #endif /* PM_TEST_MESSAGE_MODEL_H */

@@ -123,14 +123,17 @@ static void record_messages(pm_manager_t *m, pm_str_t id, const pm_str_t *messag
   if (h->on_messages) h->on_messages(h, id, messages, count);
 }
 
-static void record_stray(pm_manager_t *m, pm_str_t id, pm_str_t line, pm_encoding_t encoding) {
+static void record_strays(pm_manager_t *m, pm_str_t id, const pm_str_t *lines, size_t count, pm_encoding_t encoding) {
   host_t *h = host_of(m);
   record_t *r = record_of(h, id.base, id.len, PM_STDOUT, RECORD_STRAY);
   (void)encoding;
+  assert_true(count > 0);
   r->calls++;
-  append(r, line.base, line.len);
-  append(r, "\n", 1);
-  if (h->on_stray) h->on_stray(h, id, line);
+  for (size_t i = 0; i < count && !h->forgetful; i++) {
+    append(r, lines[i].base, lines[i].len);
+    append(r, "\n", 1);
+  }
+  if (h->on_strays) h->on_strays(h, id, lines, count);
 }
 
 static void record_active(pm_manager_t *m, bool active) {
@@ -166,7 +169,7 @@ void host_open(host_t *h) {
                                     .on_output = record_output,
                                     .on_lines = record_lines,
                                     .on_messages = record_messages,
-                                    .on_stray = record_stray,
+                                    .on_strays = record_strays,
                                     .on_active = record_active};
   pm_keeper_t *keeper = h->keeper || h->keeperless ? h->keeper : open_keeper();
   const pm_manager_config_t config = {

@@ -66,7 +66,7 @@ struct host {
   void (*on_output)(host_t *h, pm_str_t id, pm_stream_t stream, pm_str_t bytes);
   void (*on_lines)(host_t *h, pm_str_t id, pm_stream_t stream, const pm_str_t *lines, size_t count);
   void (*on_messages)(host_t *h, pm_str_t id, const pm_str_t *messages, size_t count);
-  void (*on_stray)(host_t *h, pm_str_t id, pm_str_t line);
+  void (*on_strays)(host_t *h, pm_str_t id, const pm_str_t *lines, size_t count);
   void *arg;
 
   int descriptors; /* before anything was opened */

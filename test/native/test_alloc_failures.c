@@ -95,10 +95,11 @@ static void on_messages(pm_manager_t *m, pm_str_t id, const pm_str_t *messages, 
   (void)encoding;
 }
 
-static void on_stray(pm_manager_t *m, pm_str_t id, pm_str_t line, pm_encoding_t encoding) {
+static void on_strays(pm_manager_t *m, pm_str_t id, const pm_str_t *lines, size_t count, pm_encoding_t encoding) {
   (void)m;
   (void)id;
-  (void)line;
+  (void)lines;
+  (void)count;
   (void)encoding;
 }
 
@@ -277,7 +278,7 @@ static unsigned play(void (*scenario)(scene_t *s, pm_options_t *o)) {
                                     .on_output = on_output,
                                     .on_lines = on_lines,
                                     .on_messages = on_messages,
-                                    .on_stray = on_stray,
+                                    .on_strays = on_strays,
                                     .on_active = on_active};
   pm_manager_config_t config = {.portable = wants_portable()};
   scene_t s = {0};

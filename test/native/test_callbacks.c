@@ -182,8 +182,9 @@ static void in_messages(host_t *h, pm_str_t id, const pm_str_t *messages, size_t
   act(h, ON_MESSAGES, id);
 }
 
-static void in_stray(host_t *h, pm_str_t id, pm_str_t line) {
-  (void)line;
+static void in_strays(host_t *h, pm_str_t id, const pm_str_t *lines, size_t count) {
+  (void)lines;
+  (void)count;
   act(h, ON_STRAY, id);
 }
 
@@ -208,7 +209,7 @@ static void play(scene_t *s) {
   h->on_output = in_output;
   h->on_lines = in_lines;
   h->on_messages = in_messages;
-  h->on_stray = in_stray;
+  h->on_strays = in_strays;
   h->options.value[PM_OPT_MESSAGES] = PM_MESSAGES_RAW;
   h->options.value[PM_OPT_AUTO_RESTART] = 1;
   h->options.value[PM_OPT_MAX_RESTARTS] = 1;

@@ -22,7 +22,7 @@ typedef struct bench {
 
 static void begin(bench_t *b, size_t max) {
   *b = (bench_t){0};
-  b->out = heard_items_out(&b->heard, max, true);
+  b->out = heard_items_out(&b->heard, max);
 }
 
 static void feed(bench_t *b, const char *text) {
@@ -61,13 +61,13 @@ static void lines_are_told_apart(void **state) {
   end(&b);
 }
 
-static void looks_are_enough_unchecked(void **state) {
+static void strays_come_together_too(void **state) {
   (void)state;
   bench_t b;
   begin(&b, 1000);
-  b.out.is_checked = false;
-  feed(&b, "{broken}\n[INFO]\n{}\nword\n[1\n\n");
-  assert_heard(&b, "m{broken} m[INFO] m{} sword s[1");
+  feed(&b, "a\nb\n\nc\n{}\n[1]\nd\n");
+  assert_heard(&b, "sa sb sc m{} m[1] sd");
+  assert_int_equal(b.heard.calls, 3);
   end(&b);
 }
 
@@ -155,11 +155,11 @@ static void assert_as_model(const char *text, size_t len, size_t max, size_t fir
     assert_true(b.framer.len <= max + 1);
     assert_true(b.framer.lost == 0 || b.framer.partial == NULL);
   }
-  message_model(&expected, text, len, max, true, false);
+  message_model(&expected, text, len, max, false);
   const char *problem = heard_items_differ(&b.heard, &expected);
   if (problem) fail_msg("max %zu, first %zu, chunk %zu: %s", max, first, chunk, problem);
   heard_items_free(&expected);
-  message_model(&expected, text, len, max, true, true);
+  message_model(&expected, text, len, max, true);
   pm__framer_finish(&b.framer, &b.out);
   problem = heard_items_differ(&b.heard, &expected);
   if (problem) fail_msg("max %zu, first %zu, chunk %zu, at the end: %s", max, first, chunk, problem);
@@ -332,7 +332,7 @@ static void nobody_is_called_when_it_is_over(void **state) {
 
 static void nobody_need_listen(void **state) {
   (void)state;
-  const pm__framer_out_t nobody = {.max = 8, .is_checked = true};
+  const pm__framer_out_t nobody = {.max = 8};
   pm__framer_t f = {0};
   const char *text = "[1]\nstray\n[\"too long\"]\n[2]\n[3";
   pm__framer_feed(&f, text, strlen(text), &nobody);
@@ -344,7 +344,7 @@ static void nobody_need_listen(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(lines_are_told_apart),
-      cmocka_unit_test(looks_are_enough_unchecked),
+      cmocka_unit_test(strays_come_together_too),
       cmocka_unit_test(one_cr_goes_with_the_line_end),
       cmocka_unit_test(messages_of_one_chunk_are_one_call),
       cmocka_unit_test(many_messages_are_few_calls),

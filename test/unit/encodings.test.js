@@ -11,7 +11,7 @@ const decode = bytes => new TextDecoder('utf-8', { ignoreBOM: true }).decode(byt
 
 /** What arrives of bytes that a command writes in pieces of 1 to `most` bytes: chunks, lines, log. */
 async function writeBytes (bytes, most, config = {}, events = ['stdout', 'line']) {
-  const manager = makeManager({ maxLogLines: 1e6, maxLogBytes: 2 ** 30 })
+  const manager = makeManager({ maxLogLines: 1e6, maxLogBytes: 2 ** 28 })
   const seen = record(manager, events)
   const id = manager.spawnProcess({ command: fixture('echo-pieces'), args: [String(seed), String(most)], ...config })
   const exit = exitOf(manager, id)
