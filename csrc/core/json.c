@@ -53,8 +53,9 @@ static bool is_hex(char c) {
 }
 
 static at_t skip_escape(at_t at, at_t end) {
+  static const char single[] = {'"', '\\', '/', 'b', 'f', 'n', 'r', 't'};
   if (at == end) return NULL;
-  if (*at != 'u') return memchr("\"\\/bfnrt", *at, 8) ? at + 1 : NULL;
+  if (*at != 'u') return memchr(single, *at, sizeof single) ? at + 1 : NULL;
   at++;
   for (int i = 0; i < 4; i++, at++)
     if (at == end || !is_hex(*at)) return NULL;
@@ -128,6 +129,7 @@ static bool enter(nesting_t *n, bool object) {
   if (n->depth == PM__JSON_DEEPEST) return false;
   unsigned i = n->depth++;
   uint8_t bit = (uint8_t)(1 << (i % 8));
+  if (i % 8 == 0) n->objects[i / 8] = 0;
   n->objects[i / 8] = (uint8_t)(object ? n->objects[i / 8] | bit : n->objects[i / 8] & ~bit);
   return true;
 }
