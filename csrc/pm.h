@@ -377,8 +377,11 @@ typedef struct pm_status {
   const char *status; /* "running", "stopped", "error" */
   const char *state;  /* "starting", "running", "stopping", "backoff", "exited", "failed" */
   double uptime;      /* seconds since the present start, 0 when not running */
-  double cpu;         /* percent of one core */
-  double memory;      /* resident, MB of 2^20 bytes */
+  double cpu;         /* of the whole tree, percent of one core */
+  double memory;      /* of the whole tree, resident, MB of 2^20 bytes */
+  double own_cpu;     /* of the command */
+  double own_memory;
+  unsigned processes; /* in the tree that live, the command included */
   uint64_t restarts;  /* never goes down */
   int exit_code;      /* of the last end, -1 when none */
   const char *exit_signal;
@@ -388,12 +391,13 @@ typedef struct pm_status {
   const pm_error_t *error; /* why it is in error, or the last failure; NULL if none. Valid until the next call */
 } pm_status_t;
 
-/* Reads a fresh sample of cpu and memory when the last is older than a second.
- * UV_ENOENT: unknown id. */
+/* Reads a fresh sample of cpu and memory when the last is older than a second; what
+ * takes longer than half a millisecond (a tree of a hundred) goes on in the loop's next
+ * turns. UV_ENOENT: unknown id. */
 int pm_process_status(pm_manager_t *m, pm_str_t id, pm_status_t *out);
 
-/* Calls each for every process, in the order of spawning. At most a hundred of
- * them are sampled anew. */
+/* Calls each for every process, in the order of spawning. Those with old samples are
+ * sampled anew for half a millisecond. */
 void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t *status), void *arg);
 
 /* Calls each for the last `lines` log lines of a stream, oldest first. The
@@ -462,16 +466,23 @@ int pm_process_remove(pm_manager_t *m, pm_str_t id);
 
 /* ---- metrics of any process --------------------------------------------- */
 
+typedef struct pm_metrics {
+  double cpu, memory;         /* of the whole tree */
+  double own_cpu, own_memory; /* of the process itself */
+  unsigned processes;         /* in the tree that live */
+} pm_metrics_t;
+
 typedef struct pm_sampler pm_sampler_t;
 
 /* NULL when out of memory. */
 pm_sampler_t *pm_sampler_new(void);
 void pm_sampler_free(pm_sampler_t *s);
 
-/* cpu in percent of one core since this sampler's last look at pid (at first:
- * since the process started), memory in MB of 2^20 bytes. UV_ESRCH: no such
- * process (both are 0 then). */
-int pm_sampler_read(pm_sampler_t *s, int pid, double *cpu, double *memory);
+/* Of a process and its descendants: cpu in percent of one core since this sampler's last
+ * look at pid (at first: since the process started), memory in MB of 2^20 bytes. UV_EAGAIN:
+ * it is not done after about ms (INFINITY: however long it takes); call again, and the
+ * figures are those of the whole. UV_ESRCH: no such process. On failure all is 0. */
+int pm_sampler_read(pm_sampler_t *s, int pid, double ms, pm_metrics_t *out);
 
 /* ---- text ------------------------------------------------------------------ */
 

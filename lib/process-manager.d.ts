@@ -258,17 +258,26 @@ declare namespace ProcessManager {
     pid: number
     /** Seconds since the present start; 0 when not running. */
     uptime: number
-    /** Percent of one core since the last sample; may exceed 100. */
+    /** Percent of one core, of the whole tree that the command started, between the last two samples; may exceed 100. */
     cpu: number
-    /** Resident MB (2^20 bytes). */
+    /** Resident MB (2^20 bytes) of the whole tree. */
     memory: number
     /** How often it was restarted. Never goes down. */
     restarts: number
   }
 
+  /** The command's own share of what its tree uses. */
+  export interface OwnFigures {
+    cpu: number
+    memory: number
+  }
+
   export interface ProcessStatus extends Figures {
     status: Status
     state: State
+    own: OwnFigures
+    /** How many live in the tree, the command included. */
+    processes: number
     /** What is in effect, which is 'group' where no keeper can run. */
     containment: Containment
     /** Of the last end; null before it, and when a signal ended it. */
@@ -283,6 +292,8 @@ declare namespace ProcessManager {
   export interface UnknownStatus extends Figures {
     status: 'unknown'
     state?: undefined
+    own?: undefined
+    processes?: undefined
     containment?: undefined
     exitCode?: undefined
     exitSignal?: undefined

@@ -1,4 +1,4 @@
-/** Reads what any process uses that the caller may see. */
+/** Reads what any process uses that the caller may see, with all that it has started. */
 declare class ProcessMetrics {
   /**
    * The first look at a process gives its CPU since it was started, a later one

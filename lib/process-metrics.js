@@ -6,7 +6,7 @@ const { outOfRange, wrongType } = require('./errors')
 /** The largest pid that a system's pid_t can hold. */
 const MAX_PID = 0x7fffffff
 
-/** Reads what any process uses that the caller may see. */
+/** Reads what any process uses that the caller may see, with all that it has started. */
 class ProcessMetrics {
   #sampler = new native.Sampler()
 
@@ -21,7 +21,7 @@ class ProcessMetrics {
   async getMetrics(pid) {
     if (typeof pid !== 'number') throw wrongType('pid', 'a positive integer', pid)
     if (!Number.isInteger(pid) || pid < 1 || pid > MAX_PID) throw outOfRange('pid', 'a positive integer', pid)
-    const [cpu, memory] = this.#sampler.read(pid)
+    const [cpu, memory] = await this.#sampler.read(pid)
     return { cpu, memory }
   }
 }

@@ -152,7 +152,8 @@ Napi::Value Manager::Signal(const Napi::CallbackInfo &info) {
   return r == 0 || r == UV_ENOENT || r == UV_ESRCH ? Result(out.Boolean(r == 0)) : Throw(Failure(r));
 }
 
-/* (id): a row with the error and the streams behind it, or undefined for an unknown id. */
+/* (id): a row with the error, the streams, the command's own cpu and memory and the
+ * number of processes behind it, or undefined for an unknown id. */
 Napi::Value Manager::Status(const Napi::CallbackInfo &info) {
   Writer out(info.Env());
   pm_status_t status;
@@ -160,6 +161,9 @@ Napi::Value Manager::Status(const Napi::CallbackInfo &info) {
   napi_value row = Row(out, &status);
   out.Element(row, ROW_LENGTH, status.error == nullptr ? out.Null() : MakeError(out, status.error));
   out.Element(row, ROW_LENGTH + 1, Streams(out, &status));
+  out.Element(row, ROW_LENGTH + 2, out.Number(status.own_cpu));
+  out.Element(row, ROW_LENGTH + 3, out.Number(status.own_memory));
+  out.Element(row, ROW_LENGTH + 4, out.Number(status.processes));
   return Result(row);
 }
 

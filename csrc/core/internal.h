@@ -17,9 +17,9 @@
 #include "../platform/stream.h"
 #include "../pm.h"
 #include "command.h"
-#include "cpu_window.h"
 #include "log_ring.h"
 #include "messages.h"
+#include "meter.h"
 
 typedef struct pm__process pm__process_t;
 typedef struct pm__run pm__run_t;
@@ -78,10 +78,9 @@ struct pm__run {
   bool ended_by_loss; /* that was known when its exit was queued: it may be the cause */
   uint64_t number;    /* of its process's starts, 0 the first */
 
-  pm__metrics_source_t metrics;
-  pm__cpu_window_t cpu;
-  double memory;       /* bytes */
+  pm__meter_t meter;
   uint64_t sampled_at; /* uv_hrtime of the last sample; 0: none */
+  uint64_t round;      /* the manager's, when it was last sampled in one */
   uint64_t started_at; /* uv_hrtime */
   uint64_t ended_at;   /* uv_hrtime; 0: it runs */
 };
@@ -207,8 +206,12 @@ struct pm_manager {
   uv_timer_t tick;
   pm__input_t *flushes; /* that have something to write when the present work is done */
   pm__log_file_t *log_files;
-  uv_timer_t retry;       /* of those that could not be written */
-  uv_idle_t turn;         /* delivers what API calls queued */
+  uv_timer_t retry; /* of those that could not be written */
+  uv_idle_t turn;   /* delivers what API calls queued */
+  pm__meter_room_t meter_room;
+  uint64_t round;         /* of samples; counts them */
+  bool sampling;          /* it is under way */
+  uint64_t next_round;    /* when it is due; the loop's time */
   uv_timer_t monitor;     /* samples metrics; in pm_manager_close: looks for what is gone, and gives up */
   uint64_t patient_until; /* of closing; the loop's time */
   unsigned pending;       /* processes, runs and works not yet freed */

@@ -47,7 +47,7 @@ static void stop_watching(pm__run_t *run) {
 /* For a run that nobody hears of any more. */
 static void take_away(pm__run_t *run) {
   if (!run->ended_at) run->ended_at = uv_hrtime();
-  run->metrics = pm__metrics_close(run->metrics);
+  pm__meter_close(&run->meter);
   stop_watching(run);
 }
 
@@ -79,7 +79,7 @@ bool pm__run_end(pm__process_t *p) {
   if (m->closing) return true;
   if (!pm__child_reap(&run->child)) return false;
   run->over = true;
-  run->metrics = pm__metrics_close(run->metrics);
+  pm__meter_close(&run->meter);
   pm__input_abandon(&run->input);
   queue_exit(run);
   pm__process_handle(p, PM__ENDED);
@@ -182,7 +182,6 @@ static pm__run_t *new_run(pm__process_t *p) {
   run->child.data = run;
   run->child.on_exit = on_child_exit;
   run->child.on_settled = on_child_settled;
-  run->metrics = PM__METRICS_SOURCE_INVALID;
   run->number = p->restarts;
   return run;
 }
@@ -240,6 +239,7 @@ int pm__run_start(pm__process_t *p, pm_error_t *error) {
   }
   adopt(p, run);
   open_pipes(run);
+  pm__meter_init(&run->meter, &m->meter_room, run->child.pid, run->child.keeper, run->child.inner_keeper);
   pm__monitor_start(m);
   return 0;
 }

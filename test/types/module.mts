@@ -83,6 +83,8 @@ same<typeof status.pid, number>(true)
 // Beyond the component's own list, and not there for an unknown id.
 export const exitCode: number | null | undefined = status.exitCode
 export const held: Containment | undefined = status.containment
+export const ownMemory: number | undefined = status.own?.memory
+export const processes: number | undefined = status.processes
 export const exitSignal: string | null | undefined = status.exitSignal
 
 const logs = manager.getProcessLogs(id, 20)
