@@ -172,6 +172,16 @@ typedef struct pm_config {
 
 /* ---- events ------------------------------------------------------------- */
 
+/* What a tree of processes uses. */
+typedef struct pm_metrics {
+  double cpu, memory;         /* percent of one core; resident MB of 2^20 bytes */
+  double own_cpu, own_memory; /* of the command, or the process that was asked for, itself */
+  double peak;                /* the most that memory was at a sample, or the largest of its processes ever had */
+  uint64_t user, system;      /* microseconds of CPU since it began, as far as they were seen */
+  unsigned processes;         /* that live */
+  uint64_t threads;
+} pm_metrics_t;
+
 typedef enum {
   PM_EVENT_SPAWN,   /* pid, restarts */
   PM_EVENT_EXIT,    /* code, signal, pid, uptime, restarts, unsent, requested, usage; once per start, after its last
@@ -183,6 +193,7 @@ typedef enum {
   PM_EVENT_DRAIN,   /* stdin takes more */
   PM_EVENT_LIMIT,   /* limit, value: a limit was reached */
   PM_EVENT_LOGGED,  /* the log that was watched has a new line, or its process has ended or is forgotten */
+  PM_EVENT_METRICS, /* all have been sampled, monitorInterval after the last time: see pm_manager_metrics; no process */
   PM_EVENT_WARNING  /* error: what the manager does without; no process */
 } pm_event_kind_t;
 
@@ -217,6 +228,7 @@ typedef struct pm_event {
   bool requested;     /* a stop or restart had been asked for */
   const char *limit;  /* the option's name: "maxRestarts" */
   double value;       /* of the limit */
+  uint64_t time;      /* of the metrics, microseconds since the epoch */
   const pm_error_t *error;
   const pm_stop_report_t *stop;
   const pm_usage_t *usage; /* NULL when nobody knows */
@@ -323,6 +335,7 @@ enum {
   PM_LISTEN_LINES = 1 << 2,
   PM_LISTEN_MESSAGES = 1 << 3,
   PM_LISTEN_STRAY = 1 << 4,
+  PM_LISTEN_METRICS = 1 << 5,
 };
 void pm_manager_listen(pm_manager_t *m, unsigned mask);
 
@@ -400,6 +413,11 @@ int pm_process_status(pm_manager_t *m, pm_str_t id, pm_status_t *out);
  * sampled anew for half a millisecond. */
 void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t *status), void *arg);
 
+/* Calls each for every process that runs and has been sampled, in the order of
+ * spawning, with what was seen last. */
+void pm_manager_metrics(pm_manager_t *m, void (*each)(void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics),
+                        void *arg);
+
 /* Calls each for the last `lines` log lines of a stream, oldest first. The
  * bytes are valid during the call. UV_ENOENT: unknown id. */
 int pm_process_logs(pm_manager_t *m, pm_str_t id, pm_stream_t stream, size_t lines,
@@ -465,12 +483,6 @@ int pm_process_close_stdin(pm_manager_t *m, pm_str_t id, bool *closed);
 int pm_process_remove(pm_manager_t *m, pm_str_t id);
 
 /* ---- metrics of any process --------------------------------------------- */
-
-typedef struct pm_metrics {
-  double cpu, memory;         /* of the whole tree */
-  double own_cpu, own_memory; /* of the process itself */
-  unsigned processes;         /* in the tree that live */
-} pm_metrics_t;
 
 typedef struct pm_sampler pm_sampler_t;
 

@@ -1,5 +1,7 @@
 'use strict'
 
+const { readAllFigures } = require('./figures')
+
 /**
  * The payloads of events, by name, from what the addon's callback is given
  * behind the kind.
@@ -33,6 +35,7 @@ module.exports = {
     left,
     survivors: [...survivors],
   }),
+  metrics: (none, ids, buffer, time) => ({ time, processes: readAllFigures(ids, buffer) }),
   drain: (processId) => ({ processId }),
   limit: (processId, limit, value) => (processId === undefined ? { limit, value } : { processId, limit, value }),
 }

@@ -415,6 +415,31 @@ declare namespace ProcessManager {
     survivors: number[]
   }
 
+  /** What a tree of processes uses. */
+  export interface TreeMetrics {
+    /** Percent of one core, over the last window; may exceed 100. */
+    cpu: number
+    /** Resident MB (2^20 bytes). */
+    memory: number
+    /** The share of the command, or of the process that was asked for, itself. */
+    own: OwnFigures
+    /** How many live. */
+    processes: number
+    threads: number
+    /** The most MB that `memory` was at a sample. */
+    peakMemory: number
+    /** Microseconds of CPU since it began, those of ended processes included as far as somebody waited for them. */
+    userCPUTime: number
+    systemCPUTime: number
+  }
+
+  export interface MetricsEvent {
+    /** ms since the epoch. */
+    time: number
+    /** By id, of each that runs. Has no prototype, since an id may be any string. */
+    processes: Record<string, TreeMetrics & { pid: number }>
+  }
+
   export interface DrainEvent {
     processId: string
   }
@@ -445,6 +470,8 @@ declare namespace ProcessManager {
     backoff: BackoffEvent
     /** What was asked to stop has stopped, or cannot be stopped. */
     stop: StopEvent
+    /** All processes have been sampled: every `monitorInterval` ms, while something runs and somebody listens. */
+    metrics: MetricsEvent
     /** Stdin takes more. */
     drain: DrainEvent
     /** A limit was reached. */

@@ -100,6 +100,7 @@ private:
 
   static napi_value Streams(Writer &out, const pm_status_t *status);
   static napi_value Row(Writer &out, const pm_status_t *status);
+  static napi_value Metrics(pm_manager_t *m, Writer &out, Gathered &figures);
   static napi_value Survivors(Writer &out, const pm_stop_report_t *stop);
   napi_value MakeError(Writer &out, const pm_error_t *error);
   const pm_error_t *Failure(int err);

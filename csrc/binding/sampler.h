@@ -5,7 +5,6 @@
 #include <napi.h>
 #include <uv.h>
 
-#include <initializer_list>
 #include <new>
 
 #include "../pm.h"
@@ -36,8 +35,7 @@ public:
     if (sampler_ != nullptr) pm_sampler_free(sampler_);
   }
 
-  /* (pid): [cpu, memory, those of the process itself, processes], or a promise of it; zeros for a process that cannot
-   * be read. */
+  /* (pid): figures, or a promise of them; zeros for a process that cannot be read. */
   Napi::Value Read(const Napi::CallbackInfo &info) {
     Reader in(info.Env());
     double pid = in.Number(info[0]);
@@ -89,9 +87,8 @@ private:
     pm_metrics_t found = {};
     if (pm_sampler_read(sampler_, pid, SLICE, &found) == UV_EAGAIN) return nullptr;
     Collected values = {out, out.Array(), 0};
-    for (double value : {found.cpu, found.memory, found.own_cpu, found.own_memory})
+    for (double value : Figures(found).values)
       values.Add(out.Number(value));
-    values.Add(out.Number(found.processes));
     return values.array;
   }
 

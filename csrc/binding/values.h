@@ -405,6 +405,23 @@ private:
   bool failed_ = false;
 };
 
+/* What a tree uses, as numbers in the order that lib/figures.js knows. */
+struct Figures {
+  explicit Figures(const pm_metrics_t &m)
+      : values{m.cpu,
+               m.memory,
+               m.own_cpu,
+               m.own_memory,
+               static_cast<double>(m.processes),
+               static_cast<double>(m.threads),
+               m.peak,
+               static_cast<double>(m.user),
+               static_cast<double>(m.system)} {
+  }
+
+  double values[9];
+};
+
 /* Lists values in order, as the log lines of a stream come. */
 struct Collected {
   Writer &out;

@@ -257,6 +257,16 @@ void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t 
   }
 }
 
+void pm_manager_metrics(pm_manager_t *m, void (*each)(void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics),
+                        void *arg) {
+  for (const pm__process_t *p = m->first; p; p = p->next) {
+    pm_metrics_t metrics;
+    if (!p->run || p->run->ended_at || !p->run->meter.complete) continue;
+    pm__meter_figures(&p->run->meter, &metrics);
+    each(arg, p->id, p->run->child.pid, &metrics);
+  }
+}
+
 int pm_process_logs(pm_manager_t *m, pm_str_t id, pm_stream_t stream, size_t lines,
                     void (*each)(void *arg, pm_str_t line), void *arg) {
   const pm__process_t *p = pm__table_find(m, id);

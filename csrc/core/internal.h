@@ -211,6 +211,7 @@ struct pm_manager {
   pm__meter_room_t meter_room;
   uint64_t round;         /* of samples; counts them */
   bool sampling;          /* it is under way */
+  bool announced;         /* and will be told of: the timer has begun it */
   uint64_t next_round;    /* when it is due; the loop's time */
   uv_timer_t monitor;     /* samples metrics; in pm_manager_close: looks for what is gone, and gives up */
   uint64_t patient_until; /* of closing; the loop's time */

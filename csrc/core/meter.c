@@ -324,6 +324,21 @@ uint64_t pm__meter_partial_memory(const pm__meter_t *m) {
   return memory;
 }
 
+void pm__meter_figures(const pm__meter_t *m, pm_metrics_t *out) {
+  static const double megabyte = 1024 * 1024;
+  *out = (pm_metrics_t){
+      .cpu = m->cpu.percent,
+      .memory = (double)m->memory / megabyte,
+      .own_cpu = m->own_cpu.percent,
+      .own_memory = (double)m->own_memory / megabyte,
+      .peak = (double)m->peak / megabyte,
+      .user = m->used.user / 1000,
+      .system = m->used.system / 1000,
+      .processes = m->processes,
+      .threads = m->threads,
+  };
+}
+
 int pm__meter_probe(const pm__meter_t *m) {
   pm__usage_t usage;
   int place = pm__members_find(&m->members, m->command);

@@ -19,6 +19,7 @@
 #ifndef PM_CORE_METER_H
 #define PM_CORE_METER_H
 
+#include "../pm.h"
 #include "cpu_window.h"
 #include "members.h"
 
@@ -76,6 +77,9 @@ int pm__meter_look(pm__meter_t *m, uint64_t last_pid, uint64_t until);
 
 /* A sum of what the look under way has seen so far. */
 uint64_t pm__meter_partial_memory(const pm__meter_t *m);
+
+/* The figures of the last complete look, for the embedder. */
+void pm__meter_figures(const pm__meter_t *m, pm_metrics_t *out);
 
 /* Whether the command's descriptor is open, and reads: 0, UV_ESRCH … UV_EBADF: it is
  * not open. */

@@ -1,5 +1,7 @@
 #include "monitor.h"
 
+#include "events.h"
+
 /* Nanoseconds for which a sample is fresh. A process in its first second is
  * still being set up: what was seen of it then is soon wrong. */
 static const uint64_t fresh_for = UINT64_C(1000000000);
@@ -43,8 +45,9 @@ static void await_round(pm_manager_t *m) {
   wake_in(m, m->next_round - now);
 }
 
-static void begin_round(pm_manager_t *m) {
+static void begin_round(pm_manager_t *m, bool announced) {
   m->sampling = true;
+  m->announced = announced;
   m->round++;
 }
 
@@ -69,16 +72,31 @@ static bool work(pm_manager_t *m) {
   return true;
 }
 
+/* Only if somebody listens, and something runs. */
+static void tell(pm_manager_t *m) {
+  if (!(m->listening & PM_LISTEN_METRICS) || m->live == 0) return;
+  if (pm__events_reserve(m, PM__EVENTS_PER_CALL) != 0) return;
+  pm__events_deliver(m);
+  if (m->closing) return;
+  uv_timeval64_t now;
+  uv_gettimeofday(&now);
+  pm__queued_t *entry = pm__events_add(m, NULL, PM_EVENT_METRICS);
+  entry->event.time = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec;
+  pm__events_deliver(m);
+}
+
 static void on_timer(uv_timer_t *timer) {
   pm_manager_t *m = timer->data;
   bool is_on = m->options.value[PM_OPT_MONITOR_INTERVAL] > 0;
-  if (is_on && !m->sampling && uv_now(m->loop) >= m->next_round) begin_round(m);
+  if (is_on && !m->sampling && uv_now(m->loop) >= m->next_round) begin_round(m, true);
   if (!work(m)) {
     wake_in(m, PAUSE);
     return;
   }
+  bool is_news = m->sampling && m->announced;
   m->sampling = false;
   await_round(m);
+  if (is_news) tell(m);
 }
 
 void pm__monitor_start(pm_manager_t *m) {
@@ -98,7 +116,7 @@ void pm__monitor_refresh(pm__run_t *run, uint64_t until) {
   if (uv_hrtime() < until) {
     if (!sample(run, pm__metrics_last_pid(), until)) wake_in(m, PAUSE);
   } else if (!m->sampling) {
-    begin_round(m);
+    begin_round(m, false);
     wake_in(m, PAUSE);
   }
 }

@@ -1,6 +1,5 @@
 #include <stdbool.h>
 
-#include "../pm.h"
 #include "alloc.h"
 #include "meter.h"
 
@@ -9,8 +8,6 @@
  * dead processes whenever one is added: more than one, so that the dead go faster than
  * they come. */
 enum { MAX_ENTRIES = 256, MOST_OPEN = 256, SWEEP = 2 };
-
-#define BYTES_PER_MB 1048576.0
 
 typedef struct entry {
   int pid;
@@ -114,16 +111,6 @@ void pm_sampler_free(pm_sampler_t *s) {
   pm__free(s);
 }
 
-static void fill(const pm__meter_t *meter, pm_metrics_t *out) {
-  *out = (pm_metrics_t){
-      .cpu = meter->cpu.percent,
-      .memory = (double)meter->memory / BYTES_PER_MB,
-      .own_cpu = meter->own_cpu.percent,
-      .own_memory = (double)meter->own_memory / BYTES_PER_MB,
-      .processes = meter->processes,
-  };
-}
-
 int pm_sampler_read(pm_sampler_t *s, int pid, double ms, pm_metrics_t *out) {
   uint64_t until = ms < 1e9 ? uv_hrtime() + (uint64_t)(ms * 1e6) : UINT64_MAX;
   entry_t *known = find(s, pid);
@@ -142,7 +129,7 @@ int pm_sampler_read(pm_sampler_t *s, int pid, double ms, pm_metrics_t *out) {
     return r;
   }
   e->used = ++s->looks;
-  if (r == 0) fill(&e->meter, out);
+  if (r == 0) pm__meter_figures(&e->meter, out);
   if (!known) admit(s, e);
   return r;
 }

@@ -163,6 +163,13 @@ manager
     same<typeof survivors, number[]>(true)
     console.log(processId.length, duration + 1)
   })
+  .on('metrics', ({ time, processes: all }) => {
+    same<typeof time, number>(true)
+    for (const [processId, { pid, cpu, own, threads }] of Object.entries(all)) {
+      same<typeof processId, string>(true)
+      console.log(pid + cpu + own.memory + threads)
+    }
+  })
   .on('limit', ({ limit, value }) => { console.log(limit.length, value + 1) })
 
 // Either of two events, and events that are not the manager's own.

@@ -75,6 +75,8 @@ manager.on('exit', ({ code }) => code + 1)
 manager.on('exit', ({ resourceUsage }) => resourceUsage.maxRSS)
 // @ts-expect-error no other step
 manager.on('stop', ({ step }) => step === 'SIGSTOP')
+// @ts-expect-error all processes are in it
+manager.on('metrics', ({ cpu }) => cpu)
 // @ts-expect-error no other stream
 manager.on('line', ({ stream }) => stream === 'stdin')
 

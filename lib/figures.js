@@ -1,0 +1,37 @@
+'use strict'
+
+/** Numbers that the addon gives for a tree of processes. */
+const NUMBERS = 9
+
+/** What a tree uses, from the addon's numbers, of which the first is at `at`. */
+function readFigures(numbers, at = 0) {
+  return {
+    cpu: numbers[at],
+    memory: numbers[at + 1],
+    own: { cpu: numbers[at + 2], memory: numbers[at + 3] },
+    processes: numbers[at + 4],
+    threads: numbers[at + 5],
+    peakMemory: numbers[at + 6],
+    userCPUTime: numbers[at + 7],
+    systemCPUTime: numbers[at + 8],
+  }
+}
+
+/**
+ * By id, in an object without a prototype: an id may be any string, "__proto__" too.
+ *
+ * @param {string[]} ids
+ * @param {ArrayBuffer} buffer for each a pid and the numbers
+ */
+function readAllFigures(ids, buffer) {
+  const numbers = new Float64Array(buffer)
+  const all = Object.create(null)
+  let at = 0
+  for (const id of ids) {
+    all[id] = { pid: numbers[at], ...readFigures(numbers, at + 1) }
+    at += 1 + NUMBERS
+  }
+  return all
+}
+
+module.exports = { readAllFigures, readFigures }
