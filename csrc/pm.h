@@ -418,6 +418,33 @@ void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t 
 void pm_manager_metrics(pm_manager_t *m, void (*each)(void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics),
                         void *arg);
 
+/* ---- metrics that take longer to find out ------------------------------------------- */
+
+/* Of each -1 if of one of the processes it may not be read. */
+typedef struct pm_measurement {
+  pm_metrics_t metrics;
+  int64_t descriptors;            /* open ones */
+  int64_t voluntary, involuntary; /* context switches of the threads that live */
+  int64_t read, written;          /* bytes from and to storage, of the processes that live */
+  int64_t pss; /* bytes of memory, what is shared divided by those who share it; -1 if it is not wanted */
+} pm_measurement_t;
+
+/* Something to be read in any thread, for the sake of a loop that must not wait for it:
+ * some ten microseconds a process, with pss a millisecond. */
+typedef struct pm_measure pm_measure_t;
+
+/* Begins with a fresh sample of a process; of one that has ended, what it had used, and
+ * nothing is left to be read. UV_ENOENT: unknown id; UV_EAGAIN: the sample takes longer,
+ * call again in a later turn of the loop; UV_ENOMEM. */
+int pm_process_measure(pm_manager_t *m, pm_str_t id, bool pss, pm_measure_t **out);
+
+/* To be called once, in any thread. */
+void pm_measure_read(pm_measure_t *measure);
+
+/* Lives as long as the measure. */
+const pm_measurement_t *pm_measure_result(const pm_measure_t *measure);
+void pm_measure_free(pm_measure_t *measure);
+
 /* Calls each for the last `lines` log lines of a stream, oldest first. The
  * bytes are valid during the call. UV_ENOENT: unknown id. */
 int pm_process_logs(pm_manager_t *m, pm_str_t id, pm_stream_t stream, size_t lines,
@@ -495,6 +522,9 @@ void pm_sampler_free(pm_sampler_t *s);
  * it is not done after about ms (INFINITY: however long it takes); call again, and the
  * figures are those of the whole. UV_ESRCH: no such process. On failure all is 0. */
 int pm_sampler_read(pm_sampler_t *s, int pid, double ms, pm_metrics_t *out);
+
+/* The same with more, see pm_measure_t. UV_ENOMEM. */
+int pm_sampler_measure(pm_sampler_t *s, int pid, double ms, bool pss, pm_measure_t **out);
 
 /* ---- text ------------------------------------------------------------------ */
 

@@ -3,6 +3,8 @@
 /** Numbers that the addon gives for a tree of processes. */
 const NUMBERS = 9
 
+const BYTES_PER_MB = 2 ** 20
+
 /** What a tree uses, from the addon's numbers, of which the first is at `at`. */
 function readFigures(numbers, at = 0) {
   return {
@@ -14,6 +16,22 @@ function readFigures(numbers, at = 0) {
     peakMemory: numbers[at + 6],
     userCPUTime: numbers[at + 7],
     systemCPUTime: numbers[at + 8],
+  }
+}
+
+/** The same with what is found out on request; undefined if there is nothing. */
+function readMeasurement(values) {
+  if (values === undefined) return undefined
+  const [openDescriptors, voluntaryContextSwitches, involuntaryContextSwitches, bytesRead, bytesWritten, pss] =
+    values.slice(NUMBERS)
+  return {
+    ...readFigures(values),
+    openDescriptors,
+    voluntaryContextSwitches,
+    involuntaryContextSwitches,
+    bytesRead,
+    bytesWritten,
+    pss: pss === null ? null : pss / BYTES_PER_MB,
   }
 }
 
@@ -34,4 +52,4 @@ function readAllFigures(ids, buffer) {
   return all
 }
 
-module.exports = { readAllFigures, readFigures }
+module.exports = { readAllFigures, readMeasurement }

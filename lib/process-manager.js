@@ -8,8 +8,9 @@ const LogWaits = require('./log-waits')
 const exitGuard = require('./exit-guard')
 const receive = require('./receiver')
 const { readOptions, readConfig } = require('./config')
-const { lookup, readCount, readData, readMessage, readSignal, readTimeout, readTree } = require('./arguments')
+const { lookup, readCount, readData, readMessage, readPss, readSignal, readTimeout, readTree } = require('./arguments')
 const { findLines, readAbortSignal, readQuery } = require('./log-query')
+const { readMeasurement } = require('./figures')
 const { readStreams } = require('./stream-status')
 const { fromEngine, unknownProcess, unknownSignal } = require('./errors')
 
@@ -106,6 +107,16 @@ class ProcessManager extends ListeningEmitter {
     const own = { cpu: ownCpu, memory: ownMemory }
     const output = readStreams(streams)
     return { pid, status, state, containment, uptime, cpu, memory, own, processes, restarts, exitCode, exitSignal, error, output }
+  }
+
+  /**
+   * More of what the tree of a process uses, also what all of it has used after its end.
+   *
+   * @param {{ pss?: boolean }} [options] pss: its proportional memory, which is slow to find out
+   * @returns {Promise<object | undefined>} undefined for an unknown id
+   */
+  async getProcessMetrics(id, options) {
+    return readMeasurement(await this.#native.measure(lookup(id), readPss(options)))
   }
 
   /**

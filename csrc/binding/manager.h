@@ -8,6 +8,8 @@
 #include <napi.h>
 #include <uv.h>
 
+#include <string>
+
 #include "../pm.h"
 #include "values.h"
 
@@ -56,6 +58,8 @@ public:
   Napi::Value Restart(const Napi::CallbackInfo &info);
   Napi::Value Signal(const Napi::CallbackInfo &info);
   Napi::Value Status(const Napi::CallbackInfo &info);
+  Napi::Value Measure(const Napi::CallbackInfo &info);
+  int Prepare(const std::string &id, bool pss, pm_measure_t **out);
   Napi::Value List(const Napi::CallbackInfo &info);
   Napi::Value Logs(const Napi::CallbackInfo &info);
   Napi::Value QueryLog(const Napi::CallbackInfo &info);

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "../pm.h"
+#include "measuring.h"
 #include "values.h"
 
 namespace binding {
@@ -17,7 +18,8 @@ const napi_type_tag sampler_tag = {0x2f8ab7e4c05d4163, 0xb1d97e3a60f24c85};
 class Sampler : public Napi::ObjectWrap<Sampler> {
 public:
   static Napi::Function Define(Napi::Env env) {
-    return DefineClass(env, "NativeSampler", {InstanceMethod<&Sampler::Read>("read")});
+    return DefineClass(env, "NativeSampler",
+                       {InstanceMethod<&Sampler::Read>("read"), InstanceMethod<&Sampler::Measure>("measure")});
   }
 
   static Sampler *Unwrap(Napi::Object object) {
@@ -45,6 +47,19 @@ public:
     Napi::Promise::Deferred promise = Napi::Promise::Deferred::New(info.Env());
     Turn::Begin(this, static_cast<int>(pid), promise);
     return promise.Promise();
+  }
+
+  /* (pid, pss): a promise of more figures, or of undefined. */
+  Napi::Value Measure(const Napi::CallbackInfo &info) {
+    Reader in(info.Env());
+    double pid = in.Number(info[0]);
+    bool pss = in.Boolean(info[1]);
+    if (in.error() != nullptr) return info.Env().Undefined();
+    return Measuring<Sampler, int>::Begin(this, static_cast<int>(pid), pss);
+  }
+
+  int Prepare(int pid, bool pss, pm_measure_t **out) {
+    return pm_sampler_measure(sampler_, pid, SLICE, pss, out);
   }
 
 private:

@@ -10,6 +10,7 @@
 #include "internal.h"
 #include "log_file.h"
 #include "log_query.h"
+#include "measure.h"
 #include "monitor.h"
 #include "output.h"
 #include "process.h"
@@ -255,6 +256,16 @@ void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t 
     fill_status(p, &status);
     each(arg, &status);
   }
+}
+
+int pm_process_measure(pm_manager_t *m, pm_str_t id, bool pss, pm_measure_t **out) {
+  const pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  pm__run_t *run = p->run;
+  if (!run || run->ended_at) return pm__measure_new_ended(&p->last_metrics, out);
+  pm__monitor_refresh(run, pm__monitor_allowance());
+  if (run->meter.looking) return UV_EAGAIN;
+  return pm__measure_new(&run->meter, pss, out);
 }
 
 void pm_manager_metrics(pm_manager_t *m, void (*each)(void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics),

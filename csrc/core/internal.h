@@ -141,13 +141,14 @@ struct pm__process {
   uv_timer_t timer; /* the one deadline of the present state */
   pm__run_t *run;   /* the present start; after its end until its pipes close */
   pm__ladder_t ladder;
-  double wanted_timeout; /* of the stop request being handled */
-  bool restart_pending;  /* start again once stopped */
-  bool starts_again;     /* the start under way is not the first */
-  unsigned attempts;     /* restarts since it was last stable */
-  uint64_t restarts;     /* ever */
-  pm__exit_t last_exit;  /* code -1 and signum 0: none, or unknown */
-  pm__fault_t *fault;    /* the last failure; NULL if none */
+  double wanted_timeout;     /* of the stop request being handled */
+  bool restart_pending;      /* start again once stopped */
+  bool starts_again;         /* the start under way is not the first */
+  unsigned attempts;         /* restarts since it was last stable */
+  uint64_t restarts;         /* ever */
+  pm_metrics_t last_metrics; /* what the last start used in all */
+  pm__exit_t last_exit;      /* code -1 and signum 0: none, or unknown */
+  pm__fault_t *fault;        /* the last failure; NULL if none */
   pm__waiter_t *stop_waiters;
   pm__waiter_t *restart_waiters;
 

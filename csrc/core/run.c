@@ -51,6 +51,19 @@ static void take_away(pm__run_t *run) {
   stop_watching(run);
 }
 
+/* What stays of its metrics: the kernel's own account, unless samples have seen more,
+ * since the command need not have waited for all that it started. */
+static void keep_metrics(pm__run_t *run) {
+  pm_metrics_t last;
+  const pm_usage_t *usage = &run->child.usage;
+  pm__meter_figures(&run->meter, &last);
+  if (run->child.has_usage && usage->user + usage->system > last.user + last.system) {
+    last.user = usage->user;
+    last.system = usage->system;
+  }
+  run->process->last_metrics = (pm_metrics_t){.peak = last.peak, .user = last.user, .system = last.system};
+}
+
 static void queue_exit(pm__run_t *run) {
   pm__process_t *p = run->process;
   run->ended_by_loss = run->child.lost;
@@ -60,6 +73,7 @@ static void queue_exit(pm__run_t *run) {
   entry->usage = run->child.usage;
   entry->has_usage = run->child.has_usage;
   p->last_exit = run->child.exit;
+  keep_metrics(run);
   event->pid = run->child.pid;
   event->code = run->child.exit.code;
   event->signal = pm__signal_name(run->child.exit.signum);

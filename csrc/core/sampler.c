@@ -1,7 +1,7 @@
 #include <stdbool.h>
 
 #include "alloc.h"
-#include "meter.h"
+#include "measure.h"
 
 /* MAX_ENTRIES bounds the descriptors of a sampler for the processes that were asked
  * for, MOST_OPEN those for their descendants. SWEEP is how many entries are checked for
@@ -61,10 +61,11 @@ static void sweep(pm_sampler_t *s) {
   }
 }
 
-static void admit(pm_sampler_t *s, const entry_t *e) {
+static entry_t *admit(pm_sampler_t *s, const entry_t *e) {
   sweep(s);
   if (s->count == MAX_ENTRIES) drop(s, find_oldest(s, false));
-  s->entries[s->count++] = *e;
+  s->entries[s->count] = *e;
+  return &s->entries[s->count++];
 }
 
 /* When descriptors are short, gives up those of other entries, oldest first. Their
@@ -111,14 +112,14 @@ void pm_sampler_free(pm_sampler_t *s) {
   pm__free(s);
 }
 
-int pm_sampler_read(pm_sampler_t *s, int pid, double ms, pm_metrics_t *out) {
+/* *out: the entry, if 0. */
+static int read_entry(pm_sampler_t *s, int pid, double ms, entry_t **out) {
   uint64_t until = ms < 1e9 ? uv_hrtime() + (uint64_t)(ms * 1e6) : UINT64_MAX;
   entry_t *known = find(s, pid);
   entry_t fresh = {.pid = pid};
   entry_t *e = known ? known : &fresh;
   int r;
 
-  *out = (pm_metrics_t){0};
   if (!known) begin(s, e);
   r = look_again(s, e, known != NULL, until);
   if (r < 0 && r != UV_EAGAIN) {
@@ -129,7 +130,23 @@ int pm_sampler_read(pm_sampler_t *s, int pid, double ms, pm_metrics_t *out) {
     return r;
   }
   e->used = ++s->looks;
-  if (r == 0) pm__meter_figures(&e->meter, out);
-  if (!known) admit(s, e);
+  if (!known) e = admit(s, e);
+  *out = e;
   return r;
+}
+
+int pm_sampler_read(pm_sampler_t *s, int pid, double ms, pm_metrics_t *out) {
+  entry_t *e;
+  int r = read_entry(s, pid, ms, &e);
+
+  *out = (pm_metrics_t){0};
+  if (r == 0) pm__meter_figures(&e->meter, out);
+  return r;
+}
+
+int pm_sampler_measure(pm_sampler_t *s, int pid, double ms, bool pss, pm_measure_t **out) {
+  entry_t *e;
+  int r = read_entry(s, pid, ms, &e);
+
+  return r == 0 ? pm__measure_new(&e->meter, pss, out) : r;
 }

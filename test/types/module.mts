@@ -190,6 +190,13 @@ export class Host extends ProcessManager {
 }
 
 export async function metrics (): Promise<void> {
+  const more = await manager.getProcessMetrics(id, { pss: true })
+  if (more) {
+    same<typeof more.pss, number | null>(true)
+    console.log(more.cpu + more.own.memory + more.processes + (more.openDescriptors ?? 0))
+  }
+  const ofAny: typeof more = await new ProcessMetrics().getProcessMetrics(1)
+  console.log(ofAny?.peakMemory)
   const found = await new ProcessMetrics().getMetrics(1)
   same<typeof found, { cpu: number, memory: number }>(true)
 }

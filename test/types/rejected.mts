@@ -80,5 +80,9 @@ manager.on('metrics', ({ cpu }) => cpu)
 // @ts-expect-error no other stream
 manager.on('line', ({ stream }) => stream === 'stdin')
 
+// @ts-expect-error true or false
+void manager.getProcessMetrics('a', { pss: 1 })
+// @ts-expect-error it may not be known
+export const pss: Promise<number | undefined> = manager.getProcessMetrics('a').then(found => found?.pss)
 // @ts-expect-error a pid is a number
 void new ProcessMetrics().getMetrics('1')
