@@ -80,7 +80,6 @@ struct pm__run {
 
   pm__meter_t meter;
   uint64_t sampled_at; /* uv_hrtime of the last sample; 0: none */
-  uint64_t round;      /* the manager's, when it was last sampled in one */
   uint64_t started_at; /* uv_hrtime */
   uint64_t ended_at;   /* uv_hrtime; 0: it runs */
 };
@@ -210,9 +209,11 @@ struct pm_manager {
   uv_timer_t retry; /* of those that could not be written */
   uv_idle_t turn;   /* delivers what API calls queued */
   pm__meter_room_t meter_room;
-  uint64_t round;         /* of samples; counts them */
-  bool sampling;          /* it is under way */
+  bool sampling;          /* a round of samples is under way */
   bool announced;         /* and will be told of: the timer has begun it */
+  bool unfinished;        /* a status has begun a look that goes on */
+  uint64_t rounds;        /* that have begun */
+  pm__process_t *cursor;  /* whose turn it is in the round; NULL: all have had it */
   uint64_t next_round;    /* when it is due; the loop's time */
   uv_timer_t monitor;     /* samples metrics; in pm_manager_close: looks for what is gone, and gives up */
   uint64_t patient_until; /* of closing; the loop's time */

@@ -48,27 +48,25 @@ static void await_round(pm_manager_t *m) {
 static void begin_round(pm_manager_t *m, bool announced) {
   m->sampling = true;
   m->announced = announced;
-  m->round++;
+  m->rounds++;
+  m->cursor = m->first;
 }
 
-static bool is_due(const pm_manager_t *m, const pm__run_t *run) {
-  return is_alive(run) && (run->meter.looking || (m->sampling && run->round != m->round));
-}
-
-/* Whether nothing is left to do. Who has had its turn is known by the number of the
- * round, so that processes may come and go between two slices. */
+/* Whether nothing is left to do. Processes may come and go between two slices: the cursor
+ * is moved on when its process is forgotten. */
 static bool work(pm_manager_t *m) {
   uint64_t until = uv_hrtime() + slice;
-  uint64_t last_pid = 0;
-  bool is_first = true;
-  for (pm__process_t *p = m->first; p; p = p->next) {
-    if (!is_due(m, p->run)) continue;
-    if (!is_first && uv_hrtime() >= until) return false;
-    if (is_first) last_pid = pm__metrics_last_pid();
-    is_first = false;
-    if (!sample(p->run, last_pid, until)) return false;
-    p->run->round = m->round;
+  uint64_t last_pid = pm__metrics_last_pid();
+  while (m->cursor) {
+    pm__process_t *p = m->cursor;
+    if (is_alive(p->run) && !sample(p->run, last_pid, until)) return false;
+    m->cursor = p->next;
+    if (m->cursor && uv_hrtime() >= until) return false;
   }
+  if (!m->unfinished) return true;
+  for (pm__process_t *p = m->first; p; p = p->next)
+    if (is_alive(p->run) && p->run->meter.looking && !sample(p->run, last_pid, until)) return false;
+  m->unfinished = false;
   return true;
 }
 
@@ -114,7 +112,9 @@ void pm__monitor_refresh(pm__run_t *run, uint64_t until) {
   pm_manager_t *m = run->process->manager;
   if (!is_alive(run) || is_fresh(run)) return;
   if (uv_hrtime() < until) {
-    if (!sample(run, pm__metrics_last_pid(), until)) wake_in(m, PAUSE);
+    if (sample(run, pm__metrics_last_pid(), until)) return;
+    m->unfinished = true;
+    wake_in(m, PAUSE);
   } else if (!m->sampling) {
     begin_round(m, false);
     wake_in(m, PAUSE);

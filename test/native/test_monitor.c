@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "core/internal.h"
+#include "core/process.h"
 #include "pm_fixture.h"
 
 static int open_host(void **state) {
@@ -75,7 +76,7 @@ static void test_all_are_told_of_by_one_event(void **state) {
 static void test_nobody_is_told_who_does_not_listen(void **state) {
   host_t *h = *state;
   SPAWN_READY(h, "a", "say-ready");
-  while (h->m->round < 5)
+  while (h->m->rounds < 5)
     host_pass_time(h, 20);
   assert_int_equal(host_count(h, NULL, PM_EVENT_METRICS), 0);
   assert_int_equal(ask(h).count, 1);
@@ -86,7 +87,7 @@ static void test_nothing_is_sampled_while_nothing_runs(void **state) {
   host_t *h = *state;
   listen_to(h, PM_LISTEN_METRICS);
   host_pass_time(h, 100);
-  assert_int_equal(h->m->round, 0);
+  assert_int_equal(h->m->rounds, 0);
   SPAWN_READY(h, "a", "say-ready");
   host_wait(h, NULL, PM_EVENT_METRICS, 1);
   host_end(h, "a");
@@ -94,9 +95,9 @@ static void test_nothing_is_sampled_while_nothing_runs(void **state) {
   host_pass_time(h, 100);
   assert_int_equal(host_count(h, NULL, PM_EVENT_METRICS), told);
   assert_false(uv_is_active((uv_handle_t *)&h->m->monitor));
-  uint64_t round = h->m->round;
+  uint64_t round = h->m->rounds;
   host_pass_time(h, 60);
-  assert_int_equal(h->m->round, round);
+  assert_int_equal(h->m->rounds, round);
 }
 
 /* ---- how long a turn takes -------------------------------------------------------------- */
@@ -118,14 +119,14 @@ static void start_trees(host_t *h) {
 
 /* Of the turns of a round; how many turns there were. */
 static double longest_turn(host_t *h, int *turns) {
-  uint64_t round = h->m->round;
+  uint64_t round = h->m->rounds;
   double longest = 0;
   *turns = 0;
-  while (h->m->round == round || h->m->sampling) {
+  while (h->m->rounds == round || h->m->sampling) {
     double before = thread_ms();
     uv_run(&h->loop, UV_RUN_ONCE);
     double took = thread_ms() - before;
-    if (!h->m->sampling && h->m->round == round) continue;
+    if (!h->m->sampling && h->m->rounds == round) continue;
     if (took > longest) longest = took;
     ++*turns;
   }
@@ -173,12 +174,29 @@ static void test_a_status_does_not_take_long_either(void **state) {
   assert_int_equal(host_status(h, "a").processes, TREE);
 }
 
+/* Whose turn it is may be forgotten between two slices. */
+static void test_processes_that_go_within_a_round(void **state) {
+  host_t *h = *state;
+  if (is_light("trees of hundreds")) return;
+  start_trees(h);
+  while (!h->m->cursor || h->m->cursor == h->m->first || !h->m->cursor->next)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  pm__process_t *p = h->m->cursor, *next = p->next;
+  assert_int_equal(host_try_spawn(h, "e", "exit-with", "0"), 0);
+  pm__process_forget(p);
+  assert_ptr_equal(h->m->cursor, next);
+  host_pass_time(h, 200);
+  for (p = h->m->first; p; p = p->next)
+    if (p->run && !p->run->ended_at) assert_int_equal(p->run->meter.processes, TREE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_all_are_told_of_by_one_event, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_nobody_is_told_who_does_not_listen, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_nothing_is_sampled_while_nothing_runs, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_processes_that_go_within_a_round, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_a_status_does_not_take_long_either, open_host, close_host),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
