@@ -114,7 +114,7 @@ enum { TREES = 4, TREE = 259 };
 static void start_trees(host_t *h) {
   static const char *const ids[TREES] = {"a", "b", "c", "d"};
   for (int i = 0; i < TREES; i++)
-    SPAWN_READY(h, ids[i], "fork-levels", "6", "3");
+    SPAWN_READY(h, ids[i], "fork-levels", "6", "3", "stay");
 }
 
 /* Of the turns of a round; how many turns there were. */

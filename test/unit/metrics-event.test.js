@@ -94,7 +94,7 @@ describe('the metrics event', () => {
 
 test('a round of samples leaves the loop its turns between large trees', async () => {
   const manager = makeManager({ monitorInterval: 30 })
-  for (let i = 0; i < 4; i++) await startReady(manager, { command: fixture('fork-levels'), args: ['6', '3'] })
+  for (let i = 0; i < 4; i++) await startReady(manager, { command: fixture('fork-levels'), args: ['6', '3', 'stay'] })
   let turns = 0
   let counting
   const turn = () => {

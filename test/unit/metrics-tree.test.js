@@ -179,7 +179,7 @@ describe('ProcessMetrics', () => {
 
   test('measures a large tree in several turns', async () => {
     const manager = makeManager()
-    const id = await startReady(manager, { command: fixture('fork-levels'), args: ['6', '3'] })
+    const id = await startReady(manager, { command: fixture('fork-levels'), args: ['6', '3', 'stay'] })
     const { pid } = manager.getProcessStatus(id)
     const metrics = new ProcessMetrics()
     let turns = 0
