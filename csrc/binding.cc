@@ -16,9 +16,9 @@
 using namespace binding;
 
 /* Names of the kinds, in their order. */
-static const char *const kind_names[] = {"spawn",  "exit",  "error",    "restart", "backoff",
-                                         "stop",   "drain", "limit",    "logged",  "warning",
-                                         "output", "lines", "messages", "strays",  "active"};
+static const char *const kind_names[] = {"spawn", "exit",     "error",  "restart", "backoff", "stop",
+                                         "drain", "limit",    "logged", "metrics", "warning", "output",
+                                         "lines", "messages", "strays", "active"};
 static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == KIND_COUNT, "each kind has a name");
 
 /* The table of options, for JavaScript to check types by. */
@@ -54,6 +54,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   out.Property(listen, "line", out.Number(PM_LISTEN_LINES));
   out.Property(listen, "message", out.Number(PM_LISTEN_MESSAGES));
   out.Property(listen, "stray", out.Number(PM_LISTEN_STRAY));
+  out.Property(listen, "metrics", out.Number(PM_LISTEN_METRICS));
   out.Property(exports, "kinds", kinds.array);
   out.Property(exports, "listen", listen);
   out.Property(exports, "options", Options(out));

@@ -182,6 +182,16 @@ typedef struct pm_config {
 
 /* ---- events ------------------------------------------------------------- */
 
+/* What a tree of processes uses. */
+typedef struct pm_metrics {
+  double cpu, memory;         /* percent of one core; resident MB of 2^20 bytes */
+  double own_cpu, own_memory; /* of the command, or the process that was asked for, itself */
+  double peak;                /* the most that memory was at a sample, or the largest of its processes ever had */
+  uint64_t user, system;      /* microseconds of CPU since it began, as far as they were seen */
+  unsigned processes;         /* that live */
+  uint64_t threads;
+} pm_metrics_t;
+
 typedef enum {
   PM_EVENT_SPAWN,   /* pid, restarts */
   PM_EVENT_EXIT,    /* code, signal, pid, uptime, restarts, unsent, requested, usage; once per start, after its last
@@ -193,6 +203,7 @@ typedef enum {
   PM_EVENT_DRAIN,   /* stdin takes more */
   PM_EVENT_LIMIT,   /* limit, value: a limit was reached */
   PM_EVENT_LOGGED,  /* the log that was watched has a new line, or its process has ended or is forgotten */
+  PM_EVENT_METRICS, /* all have been sampled, monitorInterval after the last time: see pm_manager_metrics; no process */
   PM_EVENT_WARNING  /* error: what the manager does without; no process */
 } pm_event_kind_t;
 
@@ -227,6 +238,7 @@ typedef struct pm_event {
   bool requested;     /* a stop or restart had been asked for */
   const char *limit;  /* the option's name: "maxRestarts"; of an exit: the limit that ended it, NULL if none did */
   double value;       /* of the limit */
+  uint64_t time;      /* of the metrics, microseconds since the epoch */
   const pm_error_t *error;
   const pm_stop_report_t *stop;
   const pm_usage_t *usage; /* NULL when nobody knows */
@@ -335,6 +347,7 @@ enum {
   PM_LISTEN_LINES = 1 << 2,
   PM_LISTEN_MESSAGES = 1 << 3,
   PM_LISTEN_STRAY = 1 << 4,
+  PM_LISTEN_METRICS = 1 << 5,
 };
 void pm_manager_listen(pm_manager_t *m, unsigned mask);
 
@@ -389,8 +402,11 @@ typedef struct pm_status {
   const char *status; /* "running", "stopped", "error" */
   const char *state;  /* "starting", "running", "stopping", "backoff", "exited", "failed" */
   double uptime;      /* seconds since the present start, 0 when not running */
-  double cpu;         /* percent of one core */
-  double memory;      /* resident, MB of 2^20 bytes */
+  double cpu;         /* of the whole tree, percent of one core */
+  double memory;      /* of the whole tree, resident, MB of 2^20 bytes */
+  double own_cpu;     /* of the command */
+  double own_memory;
+  unsigned processes; /* in the tree that live, the command included */
   uint64_t restarts;  /* never goes down */
   int exit_code;      /* of the last end, -1 when none */
   const char *exit_signal;
@@ -400,13 +416,46 @@ typedef struct pm_status {
   const pm_error_t *error; /* why it is in error, or the last failure; NULL if none. Valid until the next call */
 } pm_status_t;
 
-/* Reads a fresh sample of cpu and memory when the last is older than a second.
- * UV_ENOENT: unknown id. */
+/* Reads a fresh sample of cpu and memory when the last is older than a second; what
+ * takes longer than half a millisecond (a tree of a hundred) goes on in the loop's next
+ * turns. UV_ENOENT: unknown id. */
 int pm_process_status(pm_manager_t *m, pm_str_t id, pm_status_t *out);
 
-/* Calls each for every process, in the order of spawning. At most a hundred of
- * them are sampled anew. */
+/* Calls each for every process, in the order of spawning. Those with old samples are
+ * sampled anew for half a millisecond. */
 void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t *status), void *arg);
+
+/* Calls each for every process that runs and has been sampled, in the order of
+ * spawning, with what was seen last. */
+void pm_manager_metrics(pm_manager_t *m, void (*each)(void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics),
+                        void *arg);
+
+/* ---- metrics that take longer to find out ------------------------------------------- */
+
+/* Of each -1 if of one of the processes it may not be read. */
+typedef struct pm_measurement {
+  pm_metrics_t metrics;
+  int64_t descriptors;            /* open ones */
+  int64_t voluntary, involuntary; /* context switches of the threads that live */
+  int64_t read, written;          /* bytes from and to storage, of the processes that live */
+  int64_t pss; /* bytes of memory, what is shared divided by those who share it; -1 if it is not wanted */
+} pm_measurement_t;
+
+/* Something to be read in any thread, for the sake of a loop that must not wait for it:
+ * some ten microseconds a process, with pss a millisecond. */
+typedef struct pm_measure pm_measure_t;
+
+/* Begins with a fresh sample of a process; of one that has ended, what it had used, and
+ * nothing is left to be read. UV_ENOENT: unknown id; UV_EAGAIN: the sample takes longer,
+ * call again in a later turn of the loop; UV_ENOMEM. */
+int pm_process_measure(pm_manager_t *m, pm_str_t id, bool pss, pm_measure_t **out);
+
+/* To be called once, in any thread. */
+void pm_measure_read(pm_measure_t *measure);
+
+/* Lives as long as the measure. */
+const pm_measurement_t *pm_measure_result(const pm_measure_t *measure);
+void pm_measure_free(pm_measure_t *measure);
 
 /* Calls each for the last `lines` log lines of a stream, oldest first. The
  * bytes are valid during the call. UV_ENOENT: unknown id. */
@@ -481,10 +530,14 @@ typedef struct pm_sampler pm_sampler_t;
 pm_sampler_t *pm_sampler_new(void);
 void pm_sampler_free(pm_sampler_t *s);
 
-/* cpu in percent of one core since this sampler's last look at pid (at first:
- * since the process started), memory in MB of 2^20 bytes. UV_ESRCH: no such
- * process (both are 0 then). */
-int pm_sampler_read(pm_sampler_t *s, int pid, double *cpu, double *memory);
+/* Of a process and its descendants: cpu in percent of one core since this sampler's last
+ * look at pid (at first: since the process started), memory in MB of 2^20 bytes. UV_EAGAIN:
+ * it is not done after about ms (INFINITY: however long it takes); call again, and the
+ * figures are those of the whole. UV_ESRCH: no such process. On failure all is 0. */
+int pm_sampler_read(pm_sampler_t *s, int pid, double ms, pm_metrics_t *out);
+
+/* The same with more, see pm_measure_t. UV_ENOMEM. */
+int pm_sampler_measure(pm_sampler_t *s, int pid, double ms, bool pss, pm_measure_t **out);
 
 /* ---- text ------------------------------------------------------------------ */
 

@@ -76,4 +76,13 @@ function readTree(options) {
   return tree === true
 }
 
-module.exports = { MAX_ID, lookup, own, readCount, readData, readMessage, readSignal, readTimeout, readTree }
+/** Whether the options of getProcessMetrics ask for PSS. */
+function readPss(options) {
+  if (options === undefined) return false
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  const pss = own(options, 'pss')
+  if (pss !== undefined && typeof pss !== 'boolean') throw wrongType('options.pss', 'true or false', pss)
+  return pss === true
+}
+
+module.exports = { MAX_ID, lookup, own, readCount, readData, readMessage, readPss, readSignal, readTimeout, readTree }

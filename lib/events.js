@@ -1,5 +1,7 @@
 'use strict'
 
+const { readAllFigures } = require('./figures')
+
 /* Nothing is passed when nobody knows. */
 function readUsage([userCPUTime, systemCPUTime, maxRSS]) {
   return userCPUTime === undefined ? null : { userCPUTime, systemCPUTime, maxRSS }
@@ -38,6 +40,7 @@ module.exports = {
     left,
     survivors: [...survivors],
   }),
+  metrics: (none, ids, buffer, time) => ({ time, processes: readAllFigures(ids, buffer) }),
   drain: (processId) => ({ processId }),
   limit: (processId, limit, value) => (processId === undefined ? { limit, value } : { processId, limit, value }),
 }

@@ -8,8 +8,9 @@ const LogWaits = require('./log-waits')
 const exitGuard = require('./exit-guard')
 const receive = require('./receiver')
 const { readOptions, readConfig } = require('./config')
-const { lookup, readCount, readData, readMessage, readSignal, readTimeout, readTree } = require('./arguments')
+const { lookup, readCount, readData, readMessage, readPss, readSignal, readTimeout, readTree } = require('./arguments')
 const { findLines, readAbortSignal, readQuery } = require('./log-query')
+const { readMeasurement } = require('./figures')
 const { readStreams } = require('./stream-status')
 const { fromEngine, unknownProcess, unknownSignal } = require('./errors')
 
@@ -101,9 +102,21 @@ class ProcessManager extends ListeningEmitter {
   getProcessStatus(id) {
     const row = this.#native.status(lookup(id))
     if (row === undefined) return { pid: 0, status: 'unknown', uptime: 0, cpu: 0, memory: 0, restarts: 0 }
-    const [, , pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal, containment, error, streams] = row
+    const [, , pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal, containment, ...more] = row
+    const [error, streams, ownCpu, ownMemory, processes] = more
+    const own = { cpu: ownCpu, memory: ownMemory }
     const output = readStreams(streams)
-    return { pid, status, state, containment, uptime, cpu, memory, restarts, exitCode, exitSignal, error, output }
+    return { pid, status, state, containment, uptime, cpu, memory, own, processes, restarts, exitCode, exitSignal, error, output }
+  }
+
+  /**
+   * More of what the tree of a process uses, also what all of it has used after its end.
+   *
+   * @param {{ pss?: boolean }} [options] pss: its proportional memory, which is slow to find out
+   * @returns {Promise<object | undefined>} undefined for an unknown id
+   */
+  async getProcessMetrics(id, options) {
+    return readMeasurement(await this.#native.measure(lookup(id), readPss(options)))
   }
 
   /**

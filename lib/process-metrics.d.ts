@@ -1,4 +1,6 @@
-/** Reads what any process uses that the caller may see. */
+import ProcessManager = require('./process-manager')
+
+/** Reads what any process uses that the caller may see, with all that it has started. */
 declare class ProcessMetrics {
   /**
    * The first look at a process gives its CPU since it was started, a later one
@@ -8,6 +10,13 @@ declare class ProcessMetrics {
    * @param pid a positive integer, else it rejects with a TypeError or RangeError
    */
   getMetrics(pid: number): Promise<ProcessMetrics.Metrics>
+
+  /**
+   * The same with all that `getProcessMetrics` of a manager tells.
+   *
+   * @returns undefined if the process is not there, or cannot be read
+   */
+  getProcessMetrics(pid: number, options?: ProcessManager.MetricsOptions): Promise<ProcessManager.ProcessMetrics | undefined>
 }
 
 import Self = ProcessMetrics

@@ -2,6 +2,7 @@
 
 const { once } = require('node:events')
 const ProcessManager = require('../..')
+const ProcessMetrics = require('../../lib/process-metrics')
 const { KEPT } = require('../lib/sinks')
 
 const noDelay = { autoRestart: true, maxRestarts: Infinity, restartDelay: 0, restartJitter: 0 }
@@ -68,6 +69,18 @@ module.exports = async ({ output = 'ring', ...options } = {}) => {
       const id = manager.spawnProcess({ command, args })
       await once(manager, 'exit')
       return (count) => manager.getProcessLogs(id, count)
+    },
+    /* The next round of the monitor. */
+    async sample() {
+      const [{ processes }] = await once(manager, 'metrics')
+      return Object.keys(processes).length
+    },
+    status: (id) => manager.getProcessStatus(id),
+    /* By an object that knows nothing of it yet, and so has to look for all. */
+    tree: (pid) => new ProcessMetrics().getMetrics(pid),
+    async descendants(pid) {
+      const { processes } = await new ProcessMetrics().getProcessMetrics(pid)
+      return processes - 1
     },
     async connect(command, args, onMessage) {
       manager.on('message', ({ message }) => onMessage(message))

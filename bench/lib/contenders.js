@@ -15,6 +15,10 @@ const RING = 'C ring'
 const PATIENT_RING = 'C ring, 1 MiB pipe, 1 ms'
 const LOOP = 'C loop'
 
+const PIDUSAGE = 'pidusage'
+const PIDTREE = 'pidtree'
+const KEPT_OPEN = 'C pread'
+
 const OURS_RAW = 'ours, raw'
 const NODE_RAW = 'child_process, raw'
 const SDK = 'MCP SDK'
@@ -43,7 +47,10 @@ const ways = {
   /* Without JSON. */
   [OURS_RAW]: { driver: 'ours', options: { messages: 'raw' } },
   [NODE_RAW]: { driver: 'child_process', options: { messages: 'raw' } },
-  [JSON_ONLY]: { driver: 'json-only' }
+  [JSON_ONLY]: { driver: 'json-only' },
+  /* They measure what others have started. */
+  [PIDUSAGE]: { driver: 'pidusage', package: 'pidusage' },
+  [PIDTREE]: { driver: 'pidtree', package: 'pidtree' }
 }
 
 const peers = [...Object.values(libraries), ...Object.values(ways)].flatMap((library) => library.package ?? [])
@@ -62,6 +69,7 @@ function limit(name, at, ...c) {
 module.exports = {
   OURS, GROUP, NODE, CLONE,
   DISCARDED, READLINE, EXECA, SPLIT2, RING, PATIENT_RING, LOOP,
+  PIDUSAGE, PIDTREE, KEPT_OPEN,
   OURS_RAW, NODE_RAW, SDK, JSON_ONLY, PIPE,
   names: Object.keys(libraries), peers, library, limit
 }

@@ -5,7 +5,7 @@
  * for what is no time. ratio is the most that is allowed, or, where more is
  * better, least the least. */
 
-const { OURS, GROUP, NODE, CLONE, READLINE, EXECA, RING, LOOP, OURS_RAW, SDK } = require('./contenders')
+const { OURS, GROUP, NODE, CLONE, READLINE, EXECA, RING, LOOP, OURS_RAW, SDK, PIDUSAGE, PIDTREE, KEPT_OPEN } = require('./contenders')
 const { memory, children, isQuick, memoryName } = require('./profile')
 const { EOF_FIRST } = require('../stop')
 const { BULK, SINGLE } = require('../capture')
@@ -136,6 +136,15 @@ const goals = {
   logs: [
     { name: 'the last lines: a tenth of them, / child_process', ...versus(NODE, 'logs', 'few'), ratio: 2 },
     { name: 'the last lines: all, / child_process', ...versus(NODE, 'logs', 'many'), ratio: 2 }
+  ],
+
+  metrics: [
+    { name: `CPU of a sample of ${many} / pidusage`, ...versus(PIDUSAGE, many, 'cpu'), ratio: 0.25 },
+    { name: `CPU of a sample of ${many} / C pread`, ...versus(KEPT_OPEN, many, 'cpu'), ratio: 1.4 },
+    { name: 'the loop held up / pidusage', ...versus(PIDUSAGE, many, 'busy'), ratio: 0.01 },
+    { name: 'us that the loop is held up at a time', ours: [OURS, many, 'busy'], against: 1000, ratio: 1 },
+    { name: `a tree of ${many} / pidtree`, ...versus(PIDTREE, 'tree', 'tree'), ratio: 0.1 },
+    { name: 'us of a status', ours: [OURS, 'status', 'status'], against: 20, ratio: 1 }
   ],
 
   orphans: [

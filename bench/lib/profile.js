@@ -21,7 +21,8 @@ const full = {
     medium: { warmup: 100, count: 1000 },
     large: { warmup: 3, count: 10 }
   },
-  logs: { calls: 1000 }
+  logs: { calls: 1000 },
+  metrics: { samples: 15, calls: 1000 }
 }
 
 const quick = {
@@ -42,7 +43,8 @@ const quick = {
     medium: { warmup: 2, count: 20 },
     large: { warmup: 1, count: 3 }
   },
-  logs: { calls: 20 }
+  logs: { calls: 20 },
+  metrics: { samples: 3, calls: 20 }
 }
 
 const isQuick = process.env.BENCH_QUICK === '1'

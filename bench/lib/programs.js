@@ -19,6 +19,7 @@ const programs = {
   crash: ['-static', 'crash.c'],
   first: ['-static', 'first.c'],
   awkward: ['-static', 'awkward.c'],
+  family: ['-static', 'family.c'],
   echo: ['-static', 'echo.c'],
   writer: ['-static', 'writer.c'],
   'limit-spawn': ['limit-spawn.c', 'limit.c'],
@@ -26,7 +27,8 @@ const programs = {
   'limit-restart': ['limit-restart.c', 'limit.c'],
   'limit-capture': ['limit-capture.c', 'sources.c', 'limit.c'],
   'limit-flood': ['limit-flood.c', 'sources.c', 'limit.c'],
-  'limit-messages': ['limit-messages.c', 'limit.c']
+  'limit-messages': ['limit-messages.c', 'limit.c'],
+  'limit-metrics': ['limit-metrics.c', 'limit.c']
 }
 
 function isCurrent(file) {

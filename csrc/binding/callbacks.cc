@@ -80,6 +80,14 @@ void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
     add_number(event->stop->killed);
     add_number(event->stop->survivor_count);
     break;
+  case PM_EVENT_METRICS: {
+    Gathered figures;
+    add(Metrics(m, out, figures));
+    if (figures.failed()) return;
+    add(out.ArrayBuffer(figures.text()));
+    add_number(static_cast<double>(event->time) / 1000);
+    break;
+  }
   case PM_EVENT_DRAIN:
   case PM_EVENT_LOGGED:
     break;
@@ -89,6 +97,24 @@ void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
     break;
   }
   self->Call(self->callback_, out, argc, argv);
+}
+
+/* An array of ids; the pid and the figures of each go to figures. */
+napi_value Manager::Metrics(pm_manager_t *m, Writer &out, Gathered &figures) {
+  struct Rows {
+    Collected ids;
+    Gathered &figures;
+  } rows = {{out, out.Array(), 0}, figures};
+  auto each = [](void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics) {
+    Rows *rows = static_cast<Rows *>(arg);
+    const Figures figures(*metrics);
+    const double number = pid;
+    rows->ids.Add(rows->ids.out.Text(id));
+    rows->figures.AddBytes(&number, sizeof(number));
+    rows->figures.AddBytes(figures.values, sizeof(figures.values));
+  };
+  pm_manager_metrics(m, each, &rows);
+  return rows.ids.array;
 }
 
 napi_value Manager::Survivors(Writer &out, const pm_stop_report_t *stop) {

@@ -1,6 +1,8 @@
 /* The methods that JavaScript calls. */
 #include "manager.h"
 
+#include "measuring.h"
+
 #include <climits>
 #include <cstdint>
 #include <cstdio>
@@ -14,31 +16,22 @@ static const pm_error_t closed_error = {UV_ECANCELED, "ERR_MANAGER_CLOSED",   nu
                                         "",           "The manager is closed"};
 
 Napi::Function Manager::Define(Napi::Env env) {
-  return DefineClass(env, "NativeManager",
-                     {
-                         InstanceMethod<&Manager::Spawn>("spawn"),
-                         InstanceMethod<&Manager::Stop>("stop"),
-                         InstanceMethod<&Manager::Restart>("restart"),
-                         InstanceMethod<&Manager::Signal>("signal"),
-                         InstanceMethod<&Manager::Status>("status"),
-                         InstanceMethod<&Manager::List>("list"),
-                         InstanceMethod<&Manager::Logs>("logs"),
-                         InstanceMethod<&Manager::QueryLog>("queryLog"),
-                         InstanceMethod<&Manager::WatchLog>("watchLog"),
-                         InstanceMethod<&Manager::Pause>("pause"),
-                         InstanceMethod<&Manager::Write>("write"),
-                         InstanceMethod<&Manager::Send>("send"),
-                         InstanceMethod<&Manager::CloseStdin>("closeStdin"),
-                         InstanceMethod<&Manager::Remove>("remove"),
-                         InstanceMethod<&Manager::Listen>("listen"),
-                         InstanceMethod<&Manager::RefuseNew>("refuseNew"),
-                         InstanceMethod<&Manager::KillAll>("killAll"),
-                         InstanceMethod<&Manager::Close>("close"),
-                         InstanceMethod<&Manager::KeepLoop>("ref"),
-                         InstanceMethod<&Manager::LeaveLoop>("unref"),
-                         InstanceMethod<&Manager::HasRef>("hasRef"),
-                         InstanceMethod<&Manager::Backend>("backend"),
-                     });
+  return DefineClass(
+      env, "NativeManager",
+      {
+          InstanceMethod<&Manager::Spawn>("spawn"),         InstanceMethod<&Manager::Stop>("stop"),
+          InstanceMethod<&Manager::Restart>("restart"),     InstanceMethod<&Manager::Signal>("signal"),
+          InstanceMethod<&Manager::Status>("status"),       InstanceMethod<&Manager::Measure>("measure"),
+          InstanceMethod<&Manager::List>("list"),           InstanceMethod<&Manager::Logs>("logs"),
+          InstanceMethod<&Manager::QueryLog>("queryLog"),   InstanceMethod<&Manager::WatchLog>("watchLog"),
+          InstanceMethod<&Manager::Pause>("pause"),         InstanceMethod<&Manager::Write>("write"),
+          InstanceMethod<&Manager::Send>("send"),           InstanceMethod<&Manager::CloseStdin>("closeStdin"),
+          InstanceMethod<&Manager::Remove>("remove"),       InstanceMethod<&Manager::Listen>("listen"),
+          InstanceMethod<&Manager::RefuseNew>("refuseNew"), InstanceMethod<&Manager::KillAll>("killAll"),
+          InstanceMethod<&Manager::Close>("close"),         InstanceMethod<&Manager::KeepLoop>("ref"),
+          InstanceMethod<&Manager::LeaveLoop>("unref"),     InstanceMethod<&Manager::HasRef>("hasRef"),
+          InstanceMethod<&Manager::Backend>("backend"),
+      });
 }
 
 /* ---- arguments ---- */
@@ -152,7 +145,8 @@ Napi::Value Manager::Signal(const Napi::CallbackInfo &info) {
   return r == 0 || r == UV_ENOENT || r == UV_ESRCH ? Result(out.Boolean(r == 0)) : Throw(Failure(r));
 }
 
-/* (id): a row with the error and the streams behind it, or undefined for an unknown id. */
+/* (id): a row with the error, the streams, the command's own cpu and memory and the
+ * number of processes behind it, or undefined for an unknown id. */
 Napi::Value Manager::Status(const Napi::CallbackInfo &info) {
   Writer out(info.Env());
   pm_status_t status;
@@ -160,7 +154,24 @@ Napi::Value Manager::Status(const Napi::CallbackInfo &info) {
   napi_value row = Row(out, &status);
   out.Element(row, ROW_LENGTH, status.error == nullptr ? out.Null() : MakeError(out, status.error));
   out.Element(row, ROW_LENGTH + 1, Streams(out, &status));
+  out.Element(row, ROW_LENGTH + 2, out.Number(status.own_cpu));
+  out.Element(row, ROW_LENGTH + 3, out.Number(status.own_memory));
+  out.Element(row, ROW_LENGTH + 4, out.Number(status.processes));
   return Result(row);
+}
+
+/* (id, pss): a promise of more figures, or of undefined for an unknown id. */
+Napi::Value Manager::Measure(const Napi::CallbackInfo &info) {
+  Reader in(info.Env());
+  bool pss = in.Boolean(info[1]);
+  if (in.error() != nullptr) return Throw(in.error());
+  Id id(info.Env(), info[0]);
+  pm_str_t text = id;
+  return Measuring<Manager, std::string>::Begin(this, std::string(text.base, text.len), pss);
+}
+
+int Manager::Prepare(const std::string &id, bool pss, pm_measure_t **out) {
+  return m_ == nullptr ? UV_ENOENT : pm_process_measure(m_, {id.data(), id.size()}, pss, out);
 }
 
 /* (): rows. */

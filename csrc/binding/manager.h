@@ -8,6 +8,8 @@
 #include <napi.h>
 #include <uv.h>
 
+#include <string>
+
 #include "../pm.h"
 #include "values.h"
 
@@ -56,6 +58,8 @@ public:
   Napi::Value Restart(const Napi::CallbackInfo &info);
   Napi::Value Signal(const Napi::CallbackInfo &info);
   Napi::Value Status(const Napi::CallbackInfo &info);
+  Napi::Value Measure(const Napi::CallbackInfo &info);
+  int Prepare(const std::string &id, bool pss, pm_measure_t **out);
   Napi::Value List(const Napi::CallbackInfo &info);
   Napi::Value Logs(const Napi::CallbackInfo &info);
   Napi::Value QueryLog(const Napi::CallbackInfo &info);
@@ -100,6 +104,7 @@ private:
 
   static napi_value Streams(Writer &out, const pm_status_t *status);
   static napi_value Row(Writer &out, const pm_status_t *status);
+  static napi_value Metrics(pm_manager_t *m, Writer &out, Gathered &figures);
   static napi_value Survivors(Writer &out, const pm_stop_report_t *stop);
   napi_value MakeError(Writer &out, const pm_error_t *error);
   const pm_error_t *Failure(int err);

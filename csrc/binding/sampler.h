@@ -5,7 +5,10 @@
 #include <napi.h>
 #include <uv.h>
 
+#include <new>
+
 #include "../pm.h"
+#include "measuring.h"
 #include "values.h"
 
 namespace binding {
@@ -15,7 +18,8 @@ const napi_type_tag sampler_tag = {0x2f8ab7e4c05d4163, 0xb1d97e3a60f24c85};
 class Sampler : public Napi::ObjectWrap<Sampler> {
 public:
   static Napi::Function Define(Napi::Env env) {
-    return DefineClass(env, "NativeSampler", {InstanceMethod<&Sampler::Read>("read")});
+    return DefineClass(env, "NativeSampler",
+                       {InstanceMethod<&Sampler::Read>("read"), InstanceMethod<&Sampler::Measure>("measure")});
   }
 
   static Sampler *Unwrap(Napi::Object object) {
@@ -33,20 +37,76 @@ public:
     if (sampler_ != nullptr) pm_sampler_free(sampler_);
   }
 
-  /* (pid): [cpu, memory], zeros for a process that cannot be read. */
+  /* (pid): figures, or a promise of them; zeros for a process that cannot be read. */
   Napi::Value Read(const Napi::CallbackInfo &info) {
     Reader in(info.Env());
-    Writer out(info.Env());
-    double cpu = 0, memory = 0;
     double pid = in.Number(info[0]);
-    if (in.error() != nullptr || pm_sampler_read(sampler_, static_cast<int>(pid), &cpu, &memory) != 0) cpu = memory = 0;
-    Collected pair = {out, out.Array(), 0};
-    pair.Add(out.Number(cpu));
-    pair.Add(out.Number(memory));
-    return Napi::Value(info.Env(), pair.array);
+    if (in.error() != nullptr) return info.Env().Undefined();
+    napi_value figures = Look(static_cast<int>(pid));
+    if (figures != nullptr) return Napi::Value(info.Env(), figures);
+    Napi::Promise::Deferred promise = Napi::Promise::Deferred::New(info.Env());
+    Turn::Begin(this, static_cast<int>(pid), promise);
+    return promise.Promise();
+  }
+
+  /* (pid, pss): a promise of more figures, or of undefined. */
+  Napi::Value Measure(const Napi::CallbackInfo &info) {
+    Reader in(info.Env());
+    double pid = in.Number(info[0]);
+    bool pss = in.Boolean(info[1]);
+    if (in.error() != nullptr) return info.Env().Undefined();
+    return Measuring<Sampler, int>::Begin(this, static_cast<int>(pid), pss);
+  }
+
+  int Prepare(int pid, bool pss, pm_measure_t **out) {
+    return pm_sampler_measure(sampler_, pid, SLICE, pss, out);
   }
 
 private:
+  static constexpr double SLICE = 0.5; /* ms of the loop's time */
+
+  /* What is left of a look goes on in another turn of the loop: a work of the thread
+   * pool that does nothing brings it about. */
+  class Turn : public Napi::AsyncWorker {
+  public:
+    static void Begin(Sampler *owner, int pid, Napi::Promise::Deferred promise) {
+      Turn *turn = new (std::nothrow) Turn(owner, pid, promise);
+      if (turn != nullptr) turn->Queue();
+    }
+    void Execute() override {
+    }
+    void OnOK() override {
+      napi_value figures = owner_->Look(pid_);
+      if (figures == nullptr) {
+        Begin(owner_, pid_, promise_);
+      } else {
+        promise_.Resolve(figures);
+      }
+    }
+
+  private:
+    Turn(Sampler *owner, int pid, Napi::Promise::Deferred promise)
+        : Napi::AsyncWorker(owner->Env()), owner_(owner), object_(Napi::Persistent(owner->Value())), pid_(pid),
+          promise_(promise) {
+    }
+
+    Sampler *owner_;
+    Napi::ObjectReference object_;
+    int pid_;
+    Napi::Promise::Deferred promise_;
+  };
+
+  /* NULL: it is not done. */
+  napi_value Look(int pid) {
+    Writer out(Env());
+    pm_metrics_t found = {};
+    if (pm_sampler_read(sampler_, pid, SLICE, &found) == UV_EAGAIN) return nullptr;
+    Collected values = {out, out.Array(), 0};
+    for (double value : Figures(found).values)
+      values.Add(out.Number(value));
+    return values.array;
+  }
+
   pm_sampler_t *sampler_;
 };
 

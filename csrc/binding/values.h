@@ -412,6 +412,23 @@ private:
   bool failed_ = false;
 };
 
+/* What a tree uses, as numbers in the order that lib/figures.js knows. */
+struct Figures {
+  explicit Figures(const pm_metrics_t &m)
+      : values{m.cpu,
+               m.memory,
+               m.own_cpu,
+               m.own_memory,
+               static_cast<double>(m.processes),
+               static_cast<double>(m.threads),
+               m.peak,
+               static_cast<double>(m.user),
+               static_cast<double>(m.system)} {
+  }
+
+  double values[9];
+};
+
 } // namespace binding
 
 #endif // PM_BINDING_VALUES_H

@@ -10,6 +10,7 @@
 #include "internal.h"
 #include "log_file.h"
 #include "log_query.h"
+#include "measure.h"
 #include "monitor.h"
 #include "output.h"
 #include "process.h"
@@ -207,6 +208,15 @@ static const char *containment_of(const pm__process_t *p) {
   return option->choices[pm__spawner_containment(&p->manager->spawner, wanted)];
 }
 
+static double to_megabytes(uint64_t bytes) {
+  return (double)bytes / (1024 * 1024);
+}
+
+/* Better what has been seen so far of a large tree than nothing. */
+static uint64_t memory_of(const pm__meter_t *meter) {
+  return meter->complete ? meter->memory : pm__meter_partial_memory(meter);
+}
+
 static void fill_status(const pm__process_t *p, pm_status_t *out) {
   const pm__run_t *run = p->run;
   bool alive = run && !run->ended_at;
@@ -217,8 +227,11 @@ static void fill_status(const pm__process_t *p, pm_status_t *out) {
       .status = pm__process_status_name(p),
       .state = pm__process_state_name(p),
       .uptime = alive ? pm__run_uptime(run) : 0,
-      .cpu = alive ? run->cpu.percent : 0,
-      .memory = alive ? run->memory / (1024 * 1024) : 0,
+      .cpu = alive ? run->meter.cpu.percent : 0,
+      .memory = alive ? to_megabytes(memory_of(&run->meter)) : 0,
+      .own_cpu = alive ? run->meter.own_cpu.percent : 0,
+      .own_memory = alive ? to_megabytes(run->meter.own_memory) : 0,
+      .processes = alive ? run->meter.processes : 0,
       .restarts = p->restarts,
       .exit_code = p->last_exit.code,
       .exit_signal = pm__signal_name(p->last_exit.signum),
@@ -235,22 +248,38 @@ static void fill_status(const pm__process_t *p, pm_status_t *out) {
 int pm_process_status(pm_manager_t *m, pm_str_t id, pm_status_t *out) {
   const pm__process_t *p = pm__table_find(m, id);
   if (!p) return UV_ENOENT;
-  if (p->run) pm__monitor_refresh(p->run);
+  if (p->run) pm__monitor_refresh(p->run, pm__monitor_allowance());
   fill_status(p, out);
   return 0;
 }
 
-/* A list of thousands must not hold up the loop for all their samples, which
- * take a few microseconds each. */
-enum { LISTED_SAMPLES = 100 };
-
 void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t *status), void *arg) {
-  int samples = 0;
+  uint64_t until = pm__monitor_allowance();
   for (const pm__process_t *p = m->first; p; p = p->next) {
     pm_status_t status;
-    if (p->run && samples < LISTED_SAMPLES) samples += pm__monitor_refresh(p->run);
+    if (p->run) pm__monitor_refresh(p->run, until);
     fill_status(p, &status);
     each(arg, &status);
+  }
+}
+
+int pm_process_measure(pm_manager_t *m, pm_str_t id, bool pss, pm_measure_t **out) {
+  const pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  pm__run_t *run = p->run;
+  if (!run || run->ended_at) return pm__measure_new_ended(&p->last_metrics, out);
+  pm__monitor_refresh(run, pm__monitor_allowance());
+  if (run->meter.looking) return UV_EAGAIN;
+  return pm__measure_new(&run->meter, pss, out);
+}
+
+void pm_manager_metrics(pm_manager_t *m, void (*each)(void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics),
+                        void *arg) {
+  for (const pm__process_t *p = m->first; p; p = p->next) {
+    pm_metrics_t metrics;
+    if (!p->run || p->run->ended_at || !p->run->meter.complete) continue;
+    pm__meter_figures(&p->run->meter, &metrics);
+    each(arg, p->id, p->run->child.pid, &metrics);
   }
 }
 

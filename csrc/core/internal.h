@@ -17,9 +17,9 @@
 #include "../platform/stream.h"
 #include "../pm.h"
 #include "command.h"
-#include "cpu_window.h"
 #include "log_ring.h"
 #include "messages.h"
+#include "meter.h"
 
 typedef struct pm__process pm__process_t;
 typedef struct pm__run pm__run_t;
@@ -81,9 +81,7 @@ struct pm__run {
   bool ended_by_loss; /* that was known when its exit was queued: it may be the cause */
   uint64_t number;    /* of its process's starts, 0 the first */
 
-  pm__metrics_source_t metrics;
-  pm__cpu_window_t cpu;
-  double memory;       /* bytes */
+  pm__meter_t meter;
   uint64_t sampled_at; /* uv_hrtime of the last sample; 0: none */
   uint64_t started_at; /* uv_hrtime */
   uint64_t ended_at;   /* uv_hrtime; 0: it runs */
@@ -146,13 +144,14 @@ struct pm__process {
   uv_timer_t timer; /* the one deadline of the present state */
   pm__run_t *run;   /* the present start; after its end until its pipes close */
   pm__ladder_t ladder;
-  double wanted_timeout; /* of the stop request being handled */
-  bool restart_pending;  /* start again once stopped */
-  bool starts_again;     /* the start under way is not the first */
-  unsigned attempts;     /* restarts since it was last stable */
-  uint64_t restarts;     /* ever */
-  pm__exit_t last_exit;  /* code -1 and signum 0: none, or unknown */
-  pm__fault_t *fault;    /* the last failure; NULL if none */
+  double wanted_timeout;     /* of the stop request being handled */
+  bool restart_pending;      /* start again once stopped */
+  bool starts_again;         /* the start under way is not the first */
+  unsigned attempts;         /* restarts since it was last stable */
+  uint64_t restarts;         /* ever */
+  pm_metrics_t last_metrics; /* what the last start used in all */
+  pm__exit_t last_exit;      /* code -1 and signum 0: none, or unknown */
+  pm__fault_t *fault;        /* the last failure; NULL if none */
   pm__waiter_t *stop_waiters;
   pm__waiter_t *restart_waiters;
 
@@ -212,8 +211,15 @@ struct pm_manager {
   uv_timer_t tick;
   pm__input_t *flushes; /* that have something to write when the present work is done */
   pm__log_file_t *log_files;
-  uv_timer_t retry;       /* of those that could not be written */
-  uv_idle_t turn;         /* delivers what API calls queued */
+  uv_timer_t retry; /* of those that could not be written */
+  uv_idle_t turn;   /* delivers what API calls queued */
+  pm__meter_room_t meter_room;
+  bool sampling;          /* a round of samples is under way */
+  bool announced;         /* and will be told of: the timer has begun it */
+  bool unfinished;        /* a status has begun a look that goes on */
+  uint64_t rounds;        /* that have begun */
+  pm__process_t *cursor;  /* whose turn it is in the round; NULL: all have had it */
+  uint64_t next_round;    /* when it is due; the loop's time */
   uv_timer_t monitor;     /* samples metrics; in pm_manager_close: looks for what is gone, and gives up */
   uint64_t patient_until; /* of closing; the loop's time */
   unsigned pending;       /* processes, runs and works not yet freed */

@@ -48,8 +48,21 @@ static void stop_watching(pm__run_t *run) {
 /* For a run that nobody hears of any more. */
 static void take_away(pm__run_t *run) {
   if (!run->ended_at) run->ended_at = uv_hrtime();
-  run->metrics = pm__metrics_close(run->metrics);
+  pm__meter_close(&run->meter);
   stop_watching(run);
+}
+
+/* What stays of its metrics: the kernel's own account, unless samples have seen more,
+ * since the command need not have waited for all that it started. */
+static void keep_metrics(pm__run_t *run) {
+  pm_metrics_t last;
+  const pm_usage_t *usage = &run->child.usage;
+  pm__meter_figures(&run->meter, &last);
+  if (run->child.has_usage && usage->user + usage->system > last.user + last.system) {
+    last.user = usage->user;
+    last.system = usage->system;
+  }
+  run->process->last_metrics = (pm_metrics_t){.peak = last.peak, .user = last.user, .system = last.system};
 }
 
 static void queue_exit(pm__run_t *run) {
@@ -61,6 +74,7 @@ static void queue_exit(pm__run_t *run) {
   entry->usage = run->child.usage;
   entry->has_usage = run->child.has_usage;
   p->last_exit = run->child.exit;
+  keep_metrics(run);
   event->pid = run->child.pid;
   event->code = run->child.exit.code;
   event->signal = pm__signal_name(run->child.exit.signum);
@@ -86,7 +100,7 @@ bool pm__run_end(pm__process_t *p) {
   if (m->closing) return true;
   if (!pm__child_reap(&run->child)) return false;
   run->over = true;
-  run->metrics = pm__metrics_close(run->metrics);
+  pm__meter_close(&run->meter);
   pm__input_abandon(&run->input);
   queue_exit(run);
   pm__process_handle(p, PM__ENDED);
@@ -189,7 +203,6 @@ static pm__run_t *new_run(pm__process_t *p) {
   run->child.data = run;
   run->child.on_exit = on_child_exit;
   run->child.on_settled = on_child_settled;
-  run->metrics = PM__METRICS_SOURCE_INVALID;
   run->number = p->restarts;
   return run;
 }
@@ -250,6 +263,7 @@ int pm__run_start(pm__process_t *p, pm_error_t *error) {
   }
   adopt(p, run);
   open_pipes(run);
+  pm__meter_init(&run->meter, &m->meter_room, run->child.pid, run->child.keeper, run->child.inner_keeper);
   pm__monitor_start(m);
   return 0;
 }

@@ -75,6 +75,7 @@ void pm__table_remove(pm_manager_t *m, pm__process_t *p) {
   while (*slot != p)
     slot = &(*slot)->hash_next;
   *slot = p->hash_next;
+  if (m->cursor == p) m->cursor = p->next;
   *(p->prev ? &p->prev->next : &m->first) = p->next;
   *(p->next ? &p->next->prev : &m->last) = p->prev;
   m->known--;

@@ -6,12 +6,22 @@
 #ifndef PM_PLATFORM_METRICS_H
 #define PM_PLATFORM_METRICS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+/* Nanoseconds. */
+typedef struct pm__cpu_time {
+  uint64_t user, system;
+} pm__cpu_time_t;
+
 typedef struct pm__usage {
-  uint64_t cpu_time;   /* user + system, nanoseconds */
-  uint64_t start_time; /* nanoseconds since boot */
-  uint64_t memory;     /* resident bytes */
+  int ppid;
+  bool lives;            /* it is no zombie */
+  uint64_t threads;      /* 0 of some zombies */
+  pm__cpu_time_t own;    /* of all its threads, ended ones included */
+  pm__cpu_time_t waited; /* of the children that it has waited for, and of those that they had waited for */
+  uint64_t start_time;   /* nanoseconds since boot */
+  uint64_t memory;       /* resident bytes */
 } pm__usage_t;
 
 typedef struct pm__metrics_source {
@@ -30,6 +40,14 @@ int pm__metrics_read(pm__metrics_source_t source, pm__usage_t *out);
 
 /* Gives back the invalid source, so that a second close does nothing. */
 pm__metrics_source_t pm__metrics_close(pm__metrics_source_t source);
+
+/* How many descriptors may well be kept open for the sake of speed: a small part of
+ * those that this process may have. */
+unsigned pm__metrics_most_open(void);
+
+/* The number that the system gave last to a process or a thread: while it stays the
+ * same, nothing has been started. 0: nobody knows. */
+uint64_t pm__metrics_last_pid(void);
 
 /* Nanoseconds since boot on the clock that start_time counts by. */
 uint64_t pm__metrics_now(void);

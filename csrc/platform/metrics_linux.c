@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include <uv.h>
@@ -24,8 +27,13 @@ static uint64_t ticks_to_ns(uint64_t ticks, uint64_t per_second) {
   return seconds * NS_PER_SECOND + rest;
 }
 
-static uint64_t add_saturating(uint64_t a, uint64_t b) {
-  return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+static int open_read_only(const char *path) {
+  int fd;
+
+  do
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+  while (fd == -1 && errno == EINTR);
+  return fd;
 }
 
 int pm__metrics_open(int pid, pm__metrics_source_t *out) {
@@ -35,9 +43,7 @@ int pm__metrics_open(int pid, pm__metrics_source_t *out) {
   *out = PM__METRICS_SOURCE_INVALID;
   if (pid <= 0) return UV_ESRCH;
   snprintf(path, sizeof path, "/proc/%d/stat", pid);
-  do
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-  while (fd == -1 && errno == EINTR);
+  fd = open_read_only(path);
   if (fd == -1) return errno == ENOENT ? UV_ESRCH : uv_translate_sys_error(errno);
   out->fd = fd;
   return 0;
@@ -61,7 +67,11 @@ int pm__metrics_read(pm__metrics_source_t source, pm__usage_t *out) {
   /* glibc answers both from the auxiliary vector, without a system call. */
   per_second = (uint64_t)sysconf(_SC_CLK_TCK);
   page = (uint64_t)sysconf(_SC_PAGESIZE);
-  out->cpu_time = ticks_to_ns(add_saturating(stat.utime, stat.stime), per_second);
+  out->ppid = stat.ppid;
+  out->lives = pm__proc_stat_lives(&stat);
+  out->threads = stat.threads;
+  out->own = (pm__cpu_time_t){ticks_to_ns(stat.utime, per_second), ticks_to_ns(stat.stime, per_second)};
+  out->waited = (pm__cpu_time_t){ticks_to_ns(stat.cutime, per_second), ticks_to_ns(stat.cstime, per_second)};
   out->start_time = ticks_to_ns(stat.start_time, per_second);
   out->memory = stat.rss_pages > UINT64_MAX / page ? UINT64_MAX : stat.rss_pages * page;
   return 0;
@@ -71,6 +81,28 @@ pm__metrics_source_t pm__metrics_close(pm__metrics_source_t source) {
   /* Not tried again on EINTR: Linux has given the number back by then. */
   if (source.fd >= 0) close(source.fd);
   return PM__METRICS_SOURCE_INVALID;
+}
+
+unsigned pm__metrics_most_open(void) {
+  enum { MOST = 1024, PART = 8 };
+  struct rlimit limit;
+
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  return limit.rlim_cur / PART < MOST ? (unsigned)(limit.rlim_cur / PART) : MOST;
+}
+
+/* "0.20 0.18 0.12 1/80 11206" (proc(5)). */
+uint64_t pm__metrics_last_pid(void) {
+  char text[128];
+  int fd = open_read_only("/proc/loadavg");
+  ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+  const char *last;
+
+  if (fd >= 0) close(fd);
+  if (n <= 0) return 0;
+  text[n] = '\0';
+  last = strrchr(text, ' ');
+  return last ? strtoull(last, NULL, 10) : 0;
 }
 
 uint64_t pm__metrics_now(void) {

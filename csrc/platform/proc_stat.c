@@ -11,6 +11,8 @@ enum {
   FIELD_SESSION,
   FIELD_UTIME = 14,
   FIELD_STIME,
+  FIELD_CUTIME,
+  FIELD_CSTIME,
   FIELD_THREADS = 20,
   FIELD_START_TIME = 22,
   FIELD_RSS = 24
@@ -50,6 +52,11 @@ static bool take_number(cursor_t *c, number_t *out) {
 static bool to_unsigned(number_t n, uint64_t *out) {
   *out = n.value;
   return !n.negative;
+}
+
+/* Of what the kernel prints as signed although it is a count. */
+static uint64_t to_count(number_t n) {
+  return n.negative ? 0 : n.value;
 }
 
 static bool to_int(number_t n, int min, int *out) {
@@ -104,8 +111,10 @@ int pm__proc_stat_parse(const char *text, size_t len, pm__proc_stat_t *out) {
   if (!to_unsigned(fields[FIELD_THREADS], &stat.threads)) return UV_EINVAL;
   if (!to_unsigned(fields[FIELD_START_TIME], &stat.start_time)) return UV_EINVAL;
 
+  stat.cutime = to_count(fields[FIELD_CUTIME]);
+  stat.cstime = to_count(fields[FIELD_CSTIME]);
   /* Counters kept per processor can add up to less than nothing for a moment. */
-  stat.rss_pages = fields[FIELD_RSS].negative ? 0 : fields[FIELD_RSS].value;
+  stat.rss_pages = to_count(fields[FIELD_RSS]);
   *out = stat;
   return 0;
 }

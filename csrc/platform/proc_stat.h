@@ -15,7 +15,8 @@ typedef struct pm__proc_stat {
   int ppid;
   int pgrp;
   int session;
-  uint64_t utime, stime; /* clock ticks */
+  uint64_t utime, stime;   /* clock ticks */
+  uint64_t cutime, cstime; /* of the descendants that it has waited for, and those that they had; 0 if less is said */
   uint64_t threads;
   uint64_t start_time; /* clock ticks since boot */
   uint64_t rss_pages;  /* 0 if the kernel says less than 0 */

@@ -25,6 +25,11 @@ bool pm__tree_is_named(int pid, const char *line);
  * read. */
 int pm__tree_list(int root, int *pids, int max);
 
+/* Fills pids with the children of one process and returns how many: at most max.
+ * With one_thread it is known to have no more, which spares reading a directory.
+ * Negative errno if the list cannot be read. */
+int pm__tree_children(int pid, bool one_thread, int *pids, int max);
+
 /* Whether the chain of parents of a process leads to root, and no parent in it
  * is younger than its child, which would be another process under a pid that was
  * given anew. */

@@ -108,6 +108,22 @@ int pm__tree_list(int root, int *pids, int max) {
   return c.count;
 }
 
+int pm__tree_children(int pid, bool one_thread, int *pids, int max) {
+  collected_t c = {.pids = pids, .max = max};
+  char path[32 + 2 * PM__RAW_DIGITS];
+  long r;
+  if (one_thread) {
+    char *at = pm__raw_put_number(pm__raw_put(path, "/proc/"), (unsigned long)pid);
+    pm__raw_put(pm__raw_put_number(pm__raw_put(at, "/task/"), (unsigned long)pid), "/children");
+    long fd = open_read_only(AT_FDCWD, path, 0);
+    r = fd < 0 ? fd : each_pid(fd, collect, &c);
+    if (fd >= 0) pm__raw1(SYS_close, fd);
+  } else {
+    r = collect_of_process(&c, pid);
+  }
+  return r < 0 ? (int)r : c.count;
+}
+
 bool pm__tree_contains(int root, const pm__proc_stat_t *stat) {
   pm__proc_stat_t child = *stat;
   for (int level = 0; level < DEEPEST; level++) {

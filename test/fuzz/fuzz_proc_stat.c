@@ -20,7 +20,7 @@ enum { NUMBERS_MAX = 512 };
 static void check_equal(const pm__proc_stat_t *a, const pm__proc_stat_t *b) {
   CHECK(a->pid == b->pid && a->state == b->state && a->ppid == b->ppid);
   CHECK(a->pgrp == b->pgrp && a->session == b->session);
-  CHECK(a->utime == b->utime && a->stime == b->stime);
+  CHECK(a->utime == b->utime && a->stime == b->stime && a->cutime == b->cutime && a->cstime == b->cstime);
   CHECK(a->threads == b->threads && a->start_time == b->start_time && a->rss_pages == b->rss_pages);
 }
 
@@ -34,10 +34,11 @@ static void check_sane(const pm__proc_stat_t *s) {
 static void check_round_trip(const pm__proc_stat_t *s, const char *name, size_t name_len) {
   char head[32], numbers[NUMBERS_MAX];
   int head_len = snprintf(head, sizeof head, "%d (", s->pid);
-  int numbers_len =
-      snprintf(numbers, sizeof numbers, ") %c %d %d %d 0 -1 1 2 3 4 5 %llu %llu 6 7 -8 9 %llu 0 %llu 11 %llu 12\n",
-               s->state, s->ppid, s->pgrp, s->session, (unsigned long long)s->utime, (unsigned long long)s->stime,
-               (unsigned long long)s->threads, (unsigned long long)s->start_time, (unsigned long long)s->rss_pages);
+  int numbers_len = snprintf(
+      numbers, sizeof numbers, ") %c %d %d %d 0 -1 1 2 3 4 5 %llu %llu %llu %llu -8 9 %llu 0 %llu 11 %llu 12\n",
+      s->state, s->ppid, s->pgrp, s->session, (unsigned long long)s->utime, (unsigned long long)s->stime,
+      (unsigned long long)s->cutime, (unsigned long long)s->cstime, (unsigned long long)s->threads,
+      (unsigned long long)s->start_time, (unsigned long long)s->rss_pages);
   size_t len = (size_t)head_len + name_len + (size_t)numbers_len;
   char *line = malloc(len);
   pm__proc_stat_t again;
@@ -52,7 +53,7 @@ static void check_round_trip(const pm__proc_stat_t *s, const char *name, size_t 
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  static const pm__proc_stat_t usual = {42, 'S', 1, 42, 42, 250, 50, 3, 12345, 678};
+  static const pm__proc_stat_t usual = {42, 'S', 1, 42, 42, 250, 50, 7, 8, 3, 12345, 678};
   char *copy = malloc(size ? size : 1);
   pm__proc_stat_t out, untouched;
   int r;

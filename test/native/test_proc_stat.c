@@ -13,7 +13,7 @@
 #include "../../csrc/platform/proc_stat.h"
 
 /* What follows the state in every line below, up to the resident pages. */
-#define MIDDLE " 7 8 9 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 1 0 12345 1000000"
+#define MIDDLE " 7 8 9 0 -1 4194304 100 0 0 0 250 50 7 8 20 0 1 0 12345 1000000"
 #define TAIL   " 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0\n"
 
 /* Parses a copy that ends where the text does, so that the sanitizers see any
@@ -55,6 +55,8 @@ static void assert_usual(const pm__proc_stat_t *s) {
   assert_int_equal(s->session, 9);
   assert_int_equal(s->utime, 250);
   assert_int_equal(s->stime, 50);
+  assert_int_equal(s->cutime, 7);
+  assert_int_equal(s->cstime, 8);
   assert_int_equal(s->threads, 1);
   assert_int_equal(s->start_time, 12345);
   assert_int_equal(s->rss_pages, 678);

@@ -1,4 +1,5 @@
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "../../csrc/core/cpu_window.h"
@@ -49,8 +50,11 @@ typedef struct look {
 
 static look_t take_look(pm_sampler_t *s, int pid) {
   look_t l = {.before = pm__metrics_now()};
+  pm_metrics_t found;
 
-  assert_int_equal(pm_sampler_read(s, pid, &l.cpu, &l.memory), 0);
+  assert_int_equal(pm_sampler_read(s, pid, INFINITY, &found), 0);
+  l.cpu = found.cpu;
+  l.memory = found.memory;
   l.after = pm__metrics_now();
   return l;
 }
@@ -72,11 +76,11 @@ static void assert_percent(double percent, uint64_t used, uint64_t shortest, uin
 }
 
 static void assert_fails(pm_sampler_t *s, int pid, int err) {
-  double cpu = -1, memory = -1;
+  pm_metrics_t found = {.cpu = -1, .memory = -1};
 
-  assert_int_equal(pm_sampler_read(s, pid, &cpu, &memory), err);
-  assert_true(cpu == 0);
-  assert_true(memory == 0);
+  assert_int_equal(pm_sampler_read(s, pid, INFINITY, &found), err);
+  assert_true(found.cpu == 0);
+  assert_true(found.memory == 0);
 }
 
 static void test_first_look_covers_the_life_and_second_what_came_since(void **state) {

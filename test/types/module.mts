@@ -99,6 +99,8 @@ same<typeof status.pid, number>(true)
 // Beyond the component's own list, and not there for an unknown id.
 export const exitCode: number | null | undefined = status.exitCode
 export const held: Containment | undefined = status.containment
+export const ownMemory: number | undefined = status.own?.memory
+export const processes: number | undefined = status.processes
 export const exitSignal: string | null | undefined = status.exitSignal
 
 const logs = manager.getProcessLogs(id, 20)
@@ -206,6 +208,13 @@ manager
     same<typeof survivors, number[]>(true)
     console.log(processId.length, duration + 1)
   })
+  .on('metrics', ({ time, processes: all }) => {
+    same<typeof time, number>(true)
+    for (const [processId, { pid, cpu, own, threads }] of Object.entries(all)) {
+      same<typeof processId, string>(true)
+      console.log(pid + cpu + own.memory + threads)
+    }
+  })
   .on('limit', ({ limit, value }) => { console.log(limit.length, value + 1) })
 
 // Either of two events, and events that are not the manager's own.
@@ -226,6 +235,13 @@ export class Host extends ProcessManager {
 }
 
 export async function metrics (): Promise<void> {
+  const more = await manager.getProcessMetrics(id, { pss: true })
+  if (more) {
+    same<typeof more.pss, number | null>(true)
+    console.log(more.cpu + more.own.memory + more.processes + (more.openDescriptors ?? 0))
+  }
+  const ofAny: typeof more = await new ProcessMetrics().getProcessMetrics(1)
+  console.log(ofAny?.peakMemory)
   const found = await new ProcessMetrics().getMetrics(1)
   same<typeof found, { cpu: number, memory: number }>(true)
 }

@@ -114,8 +114,14 @@ manager.on('exit', ({ code }) => code + 1)
 manager.on('exit', ({ resourceUsage }) => resourceUsage.maxRSS)
 // @ts-expect-error no other step
 manager.on('stop', ({ step }) => step === 'SIGSTOP')
+// @ts-expect-error all processes are in it
+manager.on('metrics', ({ cpu }) => cpu)
 // @ts-expect-error no other stream
 manager.on('line', ({ stream }) => stream === 'stdin')
 
+// @ts-expect-error true or false
+void manager.getProcessMetrics('a', { pss: 1 })
+// @ts-expect-error it may not be known
+export const pss: Promise<number | undefined> = manager.getProcessMetrics('a').then(found => found?.pss)
 // @ts-expect-error a pid is a number
 void new ProcessMetrics().getMetrics('1')

@@ -1,0 +1,28 @@
+'use strict'
+
+const { OURS, GROUP, PIDUSAGE, PIDTREE, KEPT_OPEN, library, limit } = require('./lib/contenders')
+const { children, metrics } = require('./lib/profile')
+const { program } = require('./lib/programs')
+
+const { many } = children
+const { samples, calls } = metrics
+const at = String(many)
+
+module.exports = {
+  title: `CPU and memory of ${many} idle children`,
+  limit: KEPT_OPEN,
+  lines: [
+    { text: 'one sample, CPU us', at, metric: 'cpu' },
+    { text: 'the longest that it holds up the loop, us', at, metric: 'busy' },
+    { text: `a tree of ${many}, us`, at: 'tree', metric: 'tree' },
+    { text: 'a status, sampled less than a second ago, us', at: 'status', metric: 'status' },
+    { text: 'a status with a sample, us', at: 'status', metric: 'fresh' }
+  ],
+  trials: [
+    ...[OURS, GROUP, PIDUSAGE].map((name) => library(name, 'metrics', at, { count: many, samples, calls: 0 })),
+    ...[OURS, GROUP].map((name) => library(name, 'metrics', 'status', { count: 1, samples, calls })),
+    ...[OURS, PIDTREE].map((name) => library(name, 'tree', 'tree', { count: many, samples })),
+    limit(KEPT_OPEN, at, 'limit-metrics', many, samples, program('sleeper')),
+    limit(KEPT_OPEN, 'status', 'limit-metrics', 1, samples, program('sleeper'))
+  ]
+}

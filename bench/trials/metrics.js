@@ -1,0 +1,96 @@
+'use strict'
+
+/* What one sample of many idle children costs, and how long it holds the loop up;
+ * a status from a sample that is fresh, and from one that is too old. */
+
+const { performance } = require('node:perf_hooks')
+const { setTimeout: wait } = require('node:timers/promises')
+const median = require('../lib/median')
+const { program } = require('../lib/programs')
+const { trial, turn } = require('../lib/trial')
+
+const INTERVAL = 50 // ms between samples: who takes one after another has all in the processor's caches
+const YOUNG = 1100 // ms in which a process is looked at more often, and a sample is fresh
+
+async function startSleepers(driver, count) {
+  const tokens = []
+  const ended = []
+  for (let i = 0; i < count; i++) {
+    ended.push(new Promise((resolve) => tokens.push(driver.start(program('sleeper'), [String(process.pid)], resolve))))
+    await turn()
+  }
+  return { tokens, pids: driver.pids(tokens), ended: Promise.all(ended) }
+}
+
+async function sampleOf(driver, pids) {
+  const seen = await driver.sample(pids)
+  if (seen !== pids.length) throw new Error(`${seen} of ${pids.length} were sampled`)
+}
+
+async function measureCpu(driver, pids, samples) {
+  const cpu = []
+  for (let i = 0; i < samples; i++) {
+    await wait(INTERVAL)
+    const before = process.cpuUsage()
+    await sampleOf(driver, pids)
+    const { user, system } = process.cpuUsage(before)
+    cpu.push(user + system)
+  }
+  return median(cpu)
+}
+
+/* The longest time between two turns of a loop that has nothing else to do. */
+async function measureBusy(driver, pids, samples) {
+  const busy = []
+  for (let i = 0; i < samples; i++) {
+    let isDone = false
+    let longest = 0
+    const done = sampleOf(driver, pids).then(() => {
+      isDone = true
+    })
+    for (let last = performance.now(); !isDone; ) {
+      await turn()
+      const now = performance.now()
+      longest = Math.max(longest, now - last)
+      last = now
+    }
+    await done
+    busy.push(longest * 1e3)
+  }
+  return median(busy)
+}
+
+async function measureStatus(driver, token, calls) {
+  const times = []
+  const ask = () => {
+    const begin = performance.now()
+    driver.status(token)
+    return (performance.now() - begin) * 1e3
+  }
+  for (let i = 0; i < 2 * calls; i++) times.push(ask())
+  const fresh = []
+  for (let i = 0; i < 5; i++) {
+    await wait(YOUNG)
+    fresh.push(ask())
+  }
+  return { status: median(times.slice(calls)), fresh: median(fresh) }
+}
+
+async function measure(driver, { count, samples, calls }) {
+  const { tokens, pids, ended } = await startSleepers(driver, count)
+  await wait(YOUNG)
+  const figures = {}
+  if (calls > 0) {
+    Object.assign(figures, await measureStatus(driver, tokens[0], calls))
+  } else {
+    for (let i = 0; i < 3; i++) await sampleOf(driver, pids)
+    figures.cpu = await measureCpu(driver, pids, samples)
+    figures.busy = await measureBusy(driver, pids, samples)
+  }
+  for (const pid of pids) process.kill(pid, 'SIGKILL')
+  await ended
+  return figures
+}
+
+/* A sample of ours is a round of the monitor; for the status there is none. */
+trial(measure, ({ count, calls }) => ({ maxProcesses: count, monitorInterval: calls > 0 ? 0 : INTERVAL }))

@@ -1,0 +1,203 @@
+/* When processes are sampled, how long that holds the loop up, and who is told. */
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/internal.h"
+#include "core/process.h"
+#include "pm_fixture.h"
+
+static int open_host(void **state) {
+  host_t *h = calloc(1, sizeof(*h));
+  assert_non_null(h);
+  host_init(h);
+  h->options.value[PM_OPT_MONITOR_INTERVAL] = 20;
+  host_open(h);
+  *state = h;
+  return 0;
+}
+
+static int close_host(void **state) {
+  host_t *h = *state;
+  host_close(h);
+  free(h);
+  return 0;
+}
+
+static void listen_to(host_t *h, unsigned mask) {
+  pm_manager_listen(h->m, LISTEN_ALL | mask);
+}
+
+static void spawn_ready(host_t *h, const char *id, const char *const *argv) {
+  assert_int_equal(host_spawn_argv(h, id, argv), 0);
+  host_wait_output(h, id, "ready\n");
+}
+
+#define SPAWN_READY(h, id, ...) spawn_ready((h), (id), (const char *const[]){__VA_ARGS__, NULL})
+
+typedef struct told {
+  int count;
+  unsigned processes[8];
+  pm_metrics_t last;
+} told_t;
+
+static void on_metrics(void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics) {
+  told_t *told = arg;
+  assert_true(id.len > 0 && pid > 1);
+  assert_true(metrics->cpu >= 0 && metrics->memory > 0 && metrics->peak >= metrics->memory);
+  assert_true(told->count < 8);
+  told->processes[told->count++] = metrics->processes;
+  told->last = *metrics;
+}
+
+static told_t ask(host_t *h) {
+  told_t told = {0};
+  pm_manager_metrics(h->m, on_metrics, &told);
+  return told;
+}
+
+static void test_all_are_told_of_by_one_event(void **state) {
+  host_t *h = *state;
+  SPAWN_READY(h, "a", "say-ready");
+  SPAWN_READY(h, "b", "touch-memory", "30");
+  assert_int_equal(host_count(h, NULL, PM_EVENT_METRICS), 0);
+  listen_to(h, PM_LISTEN_METRICS);
+  const seen_t *event = host_wait(h, NULL, PM_EVENT_METRICS, 2);
+  assert_string_equal(event->id, "");
+  told_t told = ask(h);
+  assert_int_equal(told.count, 2);
+  assert_true(told.last.memory > 30 && told.last.own_memory == told.last.memory);
+  assert_int_equal(told.last.threads, 1);
+  host_end(h, "a");
+  host_end(h, "b");
+  assert_int_equal(ask(h).count, 0);
+}
+
+/* Sampled all the same, since a status is to have a window of that length. */
+static void test_nobody_is_told_who_does_not_listen(void **state) {
+  host_t *h = *state;
+  SPAWN_READY(h, "a", "say-ready");
+  while (h->m->rounds < 5)
+    host_pass_time(h, 20);
+  assert_int_equal(host_count(h, NULL, PM_EVENT_METRICS), 0);
+  assert_int_equal(ask(h).count, 1);
+  host_end(h, "a");
+}
+
+static void test_nothing_is_sampled_while_nothing_runs(void **state) {
+  host_t *h = *state;
+  listen_to(h, PM_LISTEN_METRICS);
+  host_pass_time(h, 100);
+  assert_int_equal(h->m->rounds, 0);
+  SPAWN_READY(h, "a", "say-ready");
+  host_wait(h, NULL, PM_EVENT_METRICS, 1);
+  host_end(h, "a");
+  size_t told = host_count(h, NULL, PM_EVENT_METRICS);
+  host_pass_time(h, 100);
+  assert_int_equal(host_count(h, NULL, PM_EVENT_METRICS), told);
+  assert_false(uv_is_active((uv_handle_t *)&h->m->monitor));
+  uint64_t round = h->m->rounds;
+  host_pass_time(h, 60);
+  assert_int_equal(h->m->rounds, round);
+}
+
+/* ---- how long a turn takes -------------------------------------------------------------- */
+
+/* CPU of this thread: others may have the processor meanwhile. */
+static double thread_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+enum { TREES = 4, TREE = 259 };
+
+static void start_trees(host_t *h) {
+  static const char *const ids[TREES] = {"a", "b", "c", "d"};
+  for (int i = 0; i < TREES; i++)
+    SPAWN_READY(h, ids[i], "fork-levels", "6", "3", "stay");
+}
+
+/* Of the turns of a round; how many turns there were. */
+static double longest_turn(host_t *h, int *turns) {
+  uint64_t round = h->m->rounds;
+  double longest = 0;
+  *turns = 0;
+  while (h->m->rounds == round || h->m->sampling) {
+    double before = thread_ms();
+    uv_run(&h->loop, UV_RUN_ONCE);
+    double took = thread_ms() - before;
+    if (!h->m->sampling && h->m->rounds == round) continue;
+    if (took > longest) longest = took;
+    ++*turns;
+  }
+  return longest;
+}
+
+static void test_no_turn_is_long(void **state) {
+  host_t *h = *state;
+  if (is_light("trees of hundreds")) return;
+  double longest = 1e9;
+  int turns;
+  start_trees(h);
+  longest_turn(h, &turns);
+  /* The best of some rounds: interrupts are the thread's time too. */
+  for (int i = 0; i < 5 && longest > 2; i++) {
+    double one = longest_turn(h, &turns);
+    if (one < longest) longest = one;
+    assert_true(turns >= 4);
+  }
+  print_message("longest turn: %.2f ms of CPU, %d turns for %d processes\n", longest, turns, TREES * TREE);
+  assert_true(longest <= 2);
+  told_t told = ask(h);
+  assert_int_equal(told.count, TREES);
+  for (int i = 0; i < TREES; i++)
+    assert_int_equal(told.processes[i], TREE);
+}
+
+static void test_a_status_does_not_take_long_either(void **state) {
+  host_t *h = *state;
+  if (is_light("trees of hundreds")) return;
+  start_trees(h);
+  host_pass_time(h, 1100);
+  pm_manager_listen(h->m, 0);
+  for (int i = 0; i < 3; i++) {
+    /* As old as can be. */
+    for (pm__process_t *p = h->m->first; p; p = p->next)
+      p->run->sampled_at = 1;
+    double before = thread_ms();
+    pm_status_t status = host_status(h, "a");
+    assert_true(thread_ms() - before < 5);
+    assert_true(status.processes == TREE && status.memory > 0);
+    while (h->m->first->run->sampled_at == 1)
+      uv_run(&h->loop, UV_RUN_ONCE);
+  }
+  assert_int_equal(host_status(h, "a").processes, TREE);
+}
+
+/* Whose turn it is may be forgotten between two slices. */
+static void test_processes_that_go_within_a_round(void **state) {
+  host_t *h = *state;
+  if (is_light("trees of hundreds")) return;
+  start_trees(h);
+  while (!h->m->cursor || h->m->cursor == h->m->first || !h->m->cursor->next)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  pm__process_t *p = h->m->cursor, *next = p->next;
+  assert_int_equal(host_try_spawn(h, "e", "exit-with", "0"), 0);
+  pm__process_forget(p);
+  assert_ptr_equal(h->m->cursor, next);
+  host_pass_time(h, 200);
+  for (p = h->m->first; p; p = p->next)
+    if (p->run && !p->run->ended_at) assert_int_equal(p->run->meter.processes, TREE);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_all_are_told_of_by_one_event, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_nobody_is_told_who_does_not_listen, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_nothing_is_sampled_while_nothing_runs, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_processes_that_go_within_a_round, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_a_status_does_not_take_long_either, open_host, close_host),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
