@@ -84,7 +84,7 @@ void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
     Gathered figures;
     add(Metrics(m, out, figures));
     if (figures.failed()) return;
-    add(out.ArrayBuffer(figures.text()));
+    add(out.ArrayBuffer(figures.bytes()));
     add_number(static_cast<double>(event->time) / 1000);
     break;
   }
@@ -110,8 +110,8 @@ napi_value Manager::Metrics(pm_manager_t *m, Writer &out, Gathered &figures) {
     const Figures figures(*metrics);
     const double number = pid;
     rows->ids.Add(rows->ids.out.Text(id));
-    rows->figures.AddBytes(&number, sizeof(number));
-    rows->figures.AddBytes(figures.values, sizeof(figures.values));
+    rows->figures.Add(&number, sizeof(number));
+    rows->figures.Add(figures.values, sizeof(figures.values));
   };
   pm_manager_metrics(m, each, &rows);
   return rows.ids.array;

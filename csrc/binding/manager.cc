@@ -200,8 +200,9 @@ Napi::Value Manager::Logs(const Napi::CallbackInfo &info) {
     Texts texts(out);
     int r = m_ == nullptr ? UV_ENOENT : pm_process_logs(m_, id, static_cast<pm_stream_t>(i), most, each, &texts);
     if (r == UV_ENOENT) return info.Env().Undefined();
-    both.Add(texts.End());
-    if (r != 0 || !out.ok()) return Throw(Failure(r != 0 ? r : UV_ENOMEM));
+    napi_value pieces = texts.End();
+    both.Add(pieces);
+    if (r != 0 || pieces == nullptr || !out.ok()) return Throw(Failure(r != 0 ? r : UV_ENOMEM));
   }
   return Result(both.array);
 }
@@ -233,12 +234,13 @@ Napi::Value Manager::QueryLog(const Napi::CallbackInfo &info) {
       m_ == nullptr ? UV_ENOENT : pm_process_log_query(m_, Id(info.Env(), info[0]), &query, each, &records, &answer);
   if (r == UV_ENOENT) return info.Env().Undefined();
   Collected values = {out, out.Array(), 0};
-  values.Add(records.texts.End());
+  napi_value texts = records.texts.End();
+  values.Add(texts);
   values.Add(records.numbers.array);
   values.Add(out.Number(static_cast<double>(answer.last_seq)));
   values.Add(out.Boolean(answer.ended));
   values.Add(out.Number(static_cast<double>(answer.life)));
-  if (r != 0 || !out.ok()) return Throw(Failure(r != 0 ? r : UV_ENOMEM));
+  if (r != 0 || texts == nullptr || !out.ok()) return Throw(Failure(r != 0 ? r : UV_ENOMEM));
   return Result(values.array);
 }
 

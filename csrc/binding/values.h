@@ -304,6 +304,13 @@ public:
     return word == nullptr ? Null() : Text({word, std::strlen(word)});
   }
 
+  napi_value ArrayBuffer(pm_str_t bytes) {
+    void *data = nullptr;
+    napi_value buffer = Keep(napi_create_arraybuffer(env_, bytes.len, &data, &value_), value_);
+    if (buffer != nullptr && bytes.len > 0) std::memcpy(data, bytes.base, bytes.len);
+    return buffer;
+  }
+
   napi_value Array() {
     return Keep(napi_create_array(env_, &value_), value_);
   }
@@ -356,43 +363,34 @@ struct Collected {
   }
 };
 
-/* Lines put together in texts with "\n" between them, each of which is no longer than
- * it has to be to save the making of many strings: who keeps a line of a text in
- * JavaScript keeps all of it. [text, count, text, count, …] */
-class Texts {
+/* Bytes put together. */
+class Gathered {
 public:
-  explicit Texts(Writer &out) : pieces_{out, out.Array(), 0} {
-  }
-  Texts(const Texts &) = delete;
-  Texts &operator=(const Texts &) = delete;
-  ~Texts() {
+  Gathered() = default;
+  Gathered(const Gathered &) = delete;
+  Gathered &operator=(const Gathered &) = delete;
+  ~Gathered() {
     std::free(bytes_);
   }
 
-  void Add(pm_str_t line) {
-    if (len_ + line.len > LONGEST) EndPiece();
-    if (!MakeRoom(line.len + 1)) return;
-    if (count_++ > 0) bytes_[len_++] = '\n';
-    std::memcpy(bytes_ + len_, line.base, line.len);
-    len_ += line.len;
+  void Add(const void *bytes, size_t len) {
+    if (len == 0 || !MakeRoom(len)) return;
+    std::memcpy(bytes_ + len_, bytes, len);
+    len_ += len;
+  }
+  void Clear() {
+    len_ = 0;
   }
 
-  /* NULL when there was no memory for all of them, or JavaScript may not run. */
-  napi_value End() {
-    EndPiece();
-    return failed_ ? nullptr : pieces_.array;
+  /* There was no memory for all of it. */
+  bool failed() const {
+    return failed_;
+  }
+  pm_str_t bytes() const {
+    return {bytes_ == nullptr ? "" : bytes_, len_};
   }
 
 private:
-  enum { LONGEST = 32 * 1024 };
-
-  void EndPiece() {
-    if (count_ == 0) return;
-    pieces_.Add(pieces_.out.Text({bytes_, len_}));
-    pieces_.Add(pieces_.out.Number(static_cast<double>(count_)));
-    len_ = count_ = 0;
-  }
-
   bool MakeRoom(size_t len) {
     size_t capacity = capacity_ == 0 ? 4096 : capacity_;
     while (capacity < len_ + len)
@@ -406,10 +404,45 @@ private:
     return true;
   }
 
-  Collected pieces_;
   char *bytes_ = nullptr;
-  size_t len_ = 0, capacity_ = 0, count_ = 0;
+  size_t len_ = 0, capacity_ = 0;
   bool failed_ = false;
+};
+
+/* Lines put together in texts with "\n" between them, each of which is no longer than
+ * it has to be to save the making of many strings: who keeps a line of a text in
+ * JavaScript keeps all of it. [text, count, text, count, …] */
+class Texts {
+public:
+  explicit Texts(Writer &out) : pieces_{out, out.Array(), 0} {
+  }
+
+  void Add(pm_str_t line) {
+    if (text_.bytes().len + line.len > LONGEST) EndPiece();
+    if (count_++ > 0) text_.Add("\n", 1);
+    text_.Add(line.base, line.len);
+  }
+
+  /* NULL when there was no memory for all of them, or JavaScript may not run. */
+  napi_value End() {
+    EndPiece();
+    return text_.failed() ? nullptr : pieces_.array;
+  }
+
+private:
+  enum { LONGEST = 32 * 1024 };
+
+  void EndPiece() {
+    if (count_ == 0) return;
+    pieces_.Add(pieces_.out.Text(text_.bytes()));
+    pieces_.Add(pieces_.out.Number(static_cast<double>(count_)));
+    text_.Clear();
+    count_ = 0;
+  }
+
+  Collected pieces_;
+  Gathered text_;
+  size_t count_ = 0;
 };
 
 /* What a tree uses, as numbers in the order that lib/figures.js knows. */
