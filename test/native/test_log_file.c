@@ -352,6 +352,83 @@ static void test_a_line_too_long_for_a_file(void **state) {
   close_place(&p);
 }
 
+/* rename(2) of two names of one file does nothing. */
+static void test_hard_links_among_the_files(void **state) {
+  (void)state;
+  enum { LINE = 100, LINES = 100, FILES = 3 };
+  char directory[256];
+  char path[400];
+  char name[420];
+  char text[LINE * LINES + 1];
+  const char *syscall;
+  size_t written;
+  unsigned files;
+  pm__append_file_t file;
+  make_scratch(directory, sizeof(directory));
+  snprintf(path, sizeof(path), "%s/log", directory);
+  for (unsigned n = 0; n < LINES; n++)
+    snprintf(text + (size_t)n * LINE, LINE + 1, "%0*u\n", LINE - 1, n);
+  pm__append_file_init(&file, path, SMALL_FILE, FILES);
+  assert_int_equal(pm__append_file_write(&file, text, LINE, &written, &syscall), 0);
+  for (unsigned n = 1; n < FILES; n++) {
+    numbered(name, sizeof(name), path, n);
+    assert_int_equal(link(path, name), 0);
+  }
+  alarm(PATIENCE_MS / 1000); /* it would never return */
+  assert_int_equal(pm__append_file_write(&file, text + LINE, sizeof(text) - 1 - LINE, &written, &syscall), 0);
+  alarm(0);
+  pm__append_file_close(&file);
+  char *log = read_log(path, &files);
+  assert_int_equal(files, FILES);
+  assert_string_equal(log, text);
+  for (unsigned n = 0; n < FILES; n++) {
+    struct stat st;
+    numbered(name, sizeof(name), path, n);
+    assert_int_equal(stat(name, &st), 0);
+    assert_true(st.st_size <= SMALL_FILE);
+    assert_int_equal(st.st_nlink, 1);
+  }
+  free(log);
+  remove_scratch(directory);
+}
+
+/* path.1 as a symbolic link is replaced, and so is what it may lead to: nothing. One
+ * at the path itself is moved, not what it leads to. */
+static void test_symbolic_links_among_the_files(void **state) {
+  (void)state;
+  char directory[256];
+  char path[400];
+  char target[400];
+  char text[SMALL_FILE + 1];
+  const char *syscall;
+  size_t written;
+  pm__append_file_t file;
+  make_scratch(directory, sizeof(directory));
+  snprintf(path, sizeof(path), "%s/log", directory);
+  snprintf(target, sizeof(target), "%s/target", directory);
+  assert_int_equal(symlink(target, path), 0);
+  strcat(path, ".1");
+  assert_int_equal(symlink("log", path), 0);
+  path[strlen(path) - 2] = '\0';
+  memset(text, 'x', SMALL_FILE);
+  text[SMALL_FILE - 1] = '\n';
+  text[SMALL_FILE] = '\0';
+  pm__append_file_init(&file, path, SMALL_FILE, 2);
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(pm__append_file_write(&file, text, SMALL_FILE, &written, &syscall), 0);
+  pm__append_file_close(&file);
+  struct stat st;
+  assert_int_equal(lstat(path, &st), 0);
+  assert_true(S_ISREG(st.st_mode));
+  char *log = read_file(path, NULL);
+  assert_string_equal(log, text);
+  free(log);
+  log = read_file(target, NULL);
+  assert_string_equal(log, text);
+  free(log);
+  remove_scratch(directory);
+}
+
 /* ---- one path -------------------------------------------------------------------------------- */
 
 static void test_a_path_is_one_process_s(void **state) {
@@ -752,6 +829,8 @@ int main(void) {
       cmocka_unit_test(test_rotation_keeps_the_newest),
       cmocka_unit_test(test_rotation_loses_nothing),
       cmocka_unit_test(test_a_line_too_long_for_a_file),
+      cmocka_unit_test(test_hard_links_among_the_files),
+      cmocka_unit_test(test_symbolic_links_among_the_files),
       cmocka_unit_test(test_a_path_is_one_process_s),
       cmocka_unit_test(test_an_ended_process_lets_go),
       cmocka_unit_test(test_paths_that_cannot_be_written),
