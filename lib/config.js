@@ -4,6 +4,7 @@
  * Object.prototype never reaches a child. Types are checked here, values in the
  * engine. */
 
+const path = require('node:path')
 const { isMap } = require('node:util').types
 const native = require('./native')
 const { MAX_ID, own } = require('./arguments')
@@ -65,13 +66,19 @@ function readGroup(source, group, where, perProcess) {
   return readObject(value, `${where}.${group}`)
 }
 
-/** The path of config.logFile; undefined if it is not given. */
+/** As it is now: the host may go elsewhere while the file is rotated. The engine refuses an empty one. */
+function absolute(name) {
+  return name === '' ? name : path.resolve(name)
+}
+
+/** The absolute path of config.logFile; undefined if it is not given. */
 function readLogFile(config) {
   const value = own(config, 'logFile')
-  if (value === undefined || typeof value === 'string') return value
-  const path = own(readObject(value, 'config.logFile'), 'path')
-  if (typeof path === 'string') return path
-  throw wrongType('config.logFile.path', 'a string', path)
+  if (value === undefined) return undefined
+  if (typeof value === 'string') return absolute(value)
+  const name = own(readObject(value, 'config.logFile'), 'path')
+  if (typeof name === 'string') return absolute(name)
+  throw wrongType('config.logFile.path', 'a string', name)
 }
 
 /* Elsewhere an unknown name is ignored; here it would be a limit that does not hold. */
