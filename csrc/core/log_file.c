@@ -177,6 +177,12 @@ static void on_retry(uv_timer_t *timer) {
   if (!m->closing) pm__manager_update_active(m);
 }
 
+/* One that runs is left alone: files that fail again and again must not keep the
+ * others waiting. */
+static void arm_retry(pm_manager_t *m) {
+  if (!uv_is_active((uv_handle_t *)&m->retry)) uv_timer_start(&m->retry, on_retry, RETRY_AFTER, 0);
+}
+
 /* Nothing is to be written any more before another start; meanwhile somebody may
  * move the file away. */
 static void let_go_if_done(pm__log_file_t *f) {
@@ -191,7 +197,7 @@ static void note_result(pm__log_file_t *f) {
   if (worked)
     begin_work(f);
   else if (!f->closing && !f->manager->closing)
-    uv_timer_start(&f->manager->retry, on_retry, RETRY_AFTER, 0);
+    arm_retry(f->manager);
   let_go_if_done(f);
 }
 

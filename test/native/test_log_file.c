@@ -524,6 +524,36 @@ static void test_paths_that_cannot_be_written(void **state) {
   close_place(&p);
 }
 
+/* One that fails more often than once a second does not keep another from being tried
+ * again. */
+static void test_others_that_fail_meanwhile(void **state) {
+  (void)state;
+  enum { MOST = 100, PAUSE_MS = 50 };
+  place_t p;
+  char missing[320];
+  int i = 0;
+  open_place(&p);
+  snprintf(missing, sizeof(missing), "%s/missing", p.directory);
+  snprintf(p.path, sizeof(p.path), "%s/log", missing);
+  p.h.config.log_file = str(p.path);
+  host_spawn(&p.h, "a", "echo-lines");
+  write_text(&p, "a", "one\n");
+  host_wait(&p.h, "a", PM_EVENT_ERROR, 1);
+  assert_int_equal(mkdir(missing, 0700), 0);
+  for (; i < MOST && access(p.path, F_OK) != 0; i++) {
+    char path[400];
+    char id[16];
+    snprintf(path, sizeof(path), "%s/none/%d", p.directory, i);
+    snprintf(id, sizeof(id), "b%d", i);
+    p.h.config.log_file = str(path);
+    host_spawn(&p.h, id, "numbered-lines", "1");
+    host_wait(&p.h, id, PM_EVENT_ERROR, 1);
+    host_pass_time(&p.h, PAUSE_MS);
+  }
+  assert_true(i > 0 && i < MOST);
+  close_place(&p);
+}
+
 /* No file may become larger than that from now on: write(2) answers EFBIG as a full
  * disk answers ENOSPC. */
 static void limit_files(rlim_t bytes) {
@@ -834,6 +864,7 @@ int main(void) {
       cmocka_unit_test(test_a_path_is_one_process_s),
       cmocka_unit_test(test_an_ended_process_lets_go),
       cmocka_unit_test(test_paths_that_cannot_be_written),
+      cmocka_unit_test(test_others_that_fail_meanwhile),
       cmocka_unit_test(test_room_comes_back),
       cmocka_unit_test(test_what_finds_no_room_is_counted),
       cmocka_unit_test(test_half_a_long_line_is_completed),
