@@ -59,11 +59,15 @@ function readObject(value, field) {
   return value
 }
 
-/** A process's logFile may be its path alone. */
+/** A process's logFile may be its path alone; a manager's has none, or all its processes would share one file. */
 function readGroup(source, group, where, perProcess) {
   const value = own(source, group)
   if (perProcess && group === 'logFile' && typeof value === 'string') return undefined
-  return readObject(value, `${where}.${group}`)
+  const holder = readObject(value, `${where}.${group}`)
+  if (perProcess || group !== 'logFile' || holder === undefined) return holder
+  const name = own(holder, 'path')
+  if (name === undefined) return holder
+  throw wrongType(`${where}.logFile.path`, 'left to each process', name)
 }
 
 /** As it is now: the host may go elsewhere while the file is rotated. The engine refuses an empty one. */

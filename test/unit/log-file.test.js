@@ -351,6 +351,11 @@ describe('is refused', () => {
     const error = thrownBy(() => makeManager({ logFile }))
     expect(error).toMatchObject({ code: 'ERR_INVALID_ARG_TYPE', message: expect.stringContaining('options.logFile must be an object') })
   })
+
+  test.each(['all.log', 3, null])('path %j for all processes of a manager', path => {
+    const error = thrownBy(() => makeManager({ logFile: { path, maxBytes: 4096 } }))
+    expect(error).toMatchObject({ code: 'ERR_INVALID_ARG_TYPE', message: expect.stringContaining('options.logFile.path must be') })
+  })
 })
 
 test('a spawn that fails at once frees its file', async () => {
