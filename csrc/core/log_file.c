@@ -260,6 +260,30 @@ const char *pm__log_file_path(const pm__log_file_t *f) {
   return f->file.path;
 }
 
+unsigned pm__log_file_max_files(const pm__log_file_t *f) {
+  return f->file.max_files;
+}
+
+/* Whether path is one of the files of a log to base: base itself, or base.N. */
+static bool is_file_of(pm_str_t base, unsigned max_files, pm_str_t path) {
+  unsigned n = 0;
+  if (path.len < base.len || memcmp(path.base, base.base, base.len) != 0) return false;
+  if (path.len == base.len) return true;
+  const char *at = path.base + base.len;
+  const char *end = path.base + path.len;
+  if (*at++ != '.' || at == end || *at == '0') return false;
+  for (; at < end && n < max_files; at++) {
+    if (*at < '0' || *at > '9') return false;
+    n = n * 10 + (unsigned)(*at - '0');
+  }
+  return at == end && n < max_files;
+}
+
+bool pm__log_file_disturbs(const pm__log_file_t *f, pm_str_t path, unsigned max_files) {
+  pm_str_t own = {f->file.path, strlen(f->file.path)};
+  return is_file_of(own, f->file.max_files, path) || is_file_of(path, max_files, own);
+}
+
 void pm__log_file_set_process(pm__log_file_t *f, pm__process_t *p) {
   f->process = p;
 }

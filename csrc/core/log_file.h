@@ -17,8 +17,13 @@ void pm__log_files_init(pm_manager_t *m);
  * short. */
 pm__log_file_t *pm__log_file_new(pm_manager_t *m, pm_str_t path, const pm_options_t *options);
 
-/* The path, as it was given. */
+/* The path, as it was given, and how many files there may be. */
 const char *pm__log_file_path(const pm__log_file_t *file);
+unsigned pm__log_file_max_files(const pm__log_file_t *file);
+
+/* Whether one to path, of so many files, and this one would write, or rotate, over each
+ * other. */
+bool pm__log_file_disturbs(const pm__log_file_t *file, pm_str_t path, unsigned max_files);
 
 /* Lines that were read at `time` (microseconds since the epoch). They are on their
  * way when the loop turns. process is told of errors, once for each spell of them. */

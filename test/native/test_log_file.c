@@ -457,6 +457,47 @@ static void test_a_path_is_one_process_s(void **state) {
   close_place(&p);
 }
 
+static int try_path(place_t *p, const char *path, unsigned max_files) {
+  p->h.config.log_file = str(path);
+  p->h.options.value[PM_OPT_LOG_FILE_MAX_FILES] = max_files;
+  return host_try_spawn(&p->h, NULL, "numbered-lines", "1");
+}
+
+/* What rotation makes of one path is not another's, whoever comes first. */
+static void test_paths_that_rotation_would_mix(void **state) {
+  (void)state;
+  place_t p;
+  char numbered_path[420];
+  open_place(&p);
+  p.h.options.value[PM_OPT_LOG_FILE_MAX_FILES] = 3;
+  host_spawn(&p.h, "a", "echo-lines");
+  static const char *const refused[] = {".1", ".2"};
+  static const char *const fine[] = {".3", ".0", ".01", ".1x", ".x", ".", "1", ".10", ".4294967297"};
+  for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+    snprintf(numbered_path, sizeof(numbered_path), "%s%s", p.path, refused[i]);
+    assert_int_equal(try_path(&p, numbered_path, 3), UV_EEXIST);
+    assert_string_equal(p.h.error.code, "ERR_LOG_FILE_IN_USE");
+    assert_contains(p.h.error.message, numbered_path);
+    assert_contains(p.h.error.message, "rotated over");
+  }
+  for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+    snprintf(numbered_path, sizeof(numbered_path), "%s%s", p.path, fine[i]);
+    assert_int_equal(try_path(&p, numbered_path, 1), 0);
+  }
+  host_end(&p.h, "a");
+
+  /* The other way round. */
+  snprintf(numbered_path, sizeof(numbered_path), "%s.2", p.path);
+  p.h.config.log_file = str(numbered_path);
+  host_spawn(&p.h, "b", "echo-lines");
+  assert_int_equal(try_path(&p, p.path, 3), UV_EEXIST);
+  assert_string_equal(p.h.error.code, "ERR_LOG_FILE_IN_USE");
+  answer_t a = {.host = &p.h};
+  assert_int_equal(pm_process_restart(p.h.m, str("a"), on_answer, &a, &p.h.error), UV_EEXIST);
+  assert_int_equal(try_path(&p, p.path, 2), 0);
+  close_place(&p);
+}
+
 /* An ended process holds no file that another has moved away since. */
 static void test_an_ended_process_lets_go(void **state) {
   (void)state;
@@ -862,6 +903,7 @@ int main(void) {
       cmocka_unit_test(test_hard_links_among_the_files),
       cmocka_unit_test(test_symbolic_links_among_the_files),
       cmocka_unit_test(test_a_path_is_one_process_s),
+      cmocka_unit_test(test_paths_that_rotation_would_mix),
       cmocka_unit_test(test_an_ended_process_lets_go),
       cmocka_unit_test(test_paths_that_cannot_be_written),
       cmocka_unit_test(test_others_that_fail_meanwhile),
