@@ -654,11 +654,18 @@ static void test_room_comes_back(void **state) {
   close_place(&p);
 }
 
+static size_t count_errors(host_t *h, const char *code) {
+  size_t count = 0;
+  for (size_t i = 0; i < h->seen_count; i++)
+    if (h->seen[i]->kind == PM_EVENT_ERROR && strcmp(h->seen[i]->error.code, code) == 0) count++;
+  return count;
+}
+
 /* More than may wait: the rest is counted, and the file says how many, at the place
- * where they are missing, also if nothing comes after them. */
+ * where they are missing, also if nothing comes after them. An event tells of it, once. */
 static void test_what_finds_no_room_is_counted(void **state) {
   (void)state;
-  enum { LINES = 200000 };
+  enum { LINES = 600000, MOST_WAITING = 16 << 20 };
   place_t p;
   answer_t a;
   unsigned long lost;
@@ -667,24 +674,95 @@ static void test_what_finds_no_room_is_counted(void **state) {
   p.h.forgetful = true;
   p.h.options.value[PM_OPT_LOG_FILE_MAX_BYTES] = 1 << 30;
   limit_files(1000);
-  host_spawn(&p.h, "a", "numbered-lines", "200000");
+  host_spawn(&p.h, "a", "numbered-lines", "600000");
   host_wait(&p.h, "a", PM_EVENT_EXIT, 1);
-  assert_int_equal(host_wait(&p.h, "a", PM_EVENT_ERROR, 1)->error.err, UV_EFBIG);
+  host_wait(&p.h, "a", PM_EVENT_ERROR, 2);
+  assert_int_equal(count_errors(&p.h, "EFBIG"), 1);
+  assert_int_equal(count_errors(&p.h, "ERR_LOG_FILE_LOST_LINES"), 1);
   limit_files(RLIM_INFINITY);
   wait_log(&p, "lines lost]\n");
   host_restart(&p.h, "a", &a);
   host_wait(&p.h, "a", PM_EVENT_EXIT, 2);
   host_wait_idle(&p.h);
-  assert_int_equal(host_count(&p.h, "a", PM_EVENT_ERROR), 1);
+  assert_int_equal(host_count(&p.h, "a", PM_EVENT_ERROR), 2);
 
   char *log = read_file(p.path, NULL);
-  strip(log);
   const char *note = strstr(log, "[…");
   assert_non_null(note);
+  assert_true(note - log > MOST_WAITING - 1024);
+  strip(log);
+  note = strstr(log, "[…");
   lost = strtoul(note + strlen("[… "), NULL, 10);
   assert_true(lost > 0 && lost < LINES);
   assert_ptr_equal(assert_numbers(log, 1, LINES - lost), note);
   assert_string_equal(assert_numbers(strchr(note, '\n') + 1, 1, LINES), "");
+  free(log);
+  close_place(&p);
+}
+
+/* The second spell is told of as the first was. */
+static void test_each_spell_of_losses_is_told(void **state) {
+  (void)state;
+  place_t p;
+  answer_t a;
+  signal(SIGXFSZ, SIG_IGN);
+  open_place(&p);
+  p.h.forgetful = true;
+  p.h.options.value[PM_OPT_LOG_FILE_MAX_BYTES] = 1 << 30;
+  for (size_t spell = 1; spell <= 2; spell++) {
+    limit_files(1000);
+    if (spell == 1)
+      host_spawn(&p.h, "a", "numbered-lines", "600000");
+    else
+      host_restart(&p.h, "a", &a);
+    host_wait(&p.h, "a", PM_EVENT_EXIT, spell);
+    host_wait(&p.h, "a", PM_EVENT_ERROR, 2 * spell);
+    assert_int_equal(count_errors(&p.h, "ERR_LOG_FILE_LOST_LINES"), spell);
+    limit_files(RLIM_INFINITY);
+    wait_log(&p, "lines lost]\n");
+    host_wait_idle(&p.h);
+    assert_int_equal(unlink(p.path), 0);
+  }
+  close_place(&p);
+}
+
+/* A prefix of 32 bytes before each makes much of little. */
+static void test_a_flood_of_empty_lines(void **state) {
+  (void)state;
+  enum { LINES = 1000000 };
+  place_t p;
+  open_place(&p);
+  p.h.forgetful = true;
+  p.h.options.value[PM_OPT_LOG_FILE_MAX_BYTES] = 1 << 30;
+  host_spawn(&p.h, "a", "/bin/sh", "-c", "yes '' | head -n 1000000");
+  host_wait(&p.h, "a", PM_EVENT_EXIT, 1);
+  host_wait_idle(&p.h);
+  size_t len;
+  char *log = read_file(p.path, &len);
+  assert_int_equal(len, (size_t)LINES * (PREFIX_LEN + 1));
+  assert_null(strstr(log, "lost"));
+  assert_int_equal(host_count(&p.h, "a", PM_EVENT_ERROR), 0);
+  free(log);
+  close_place(&p);
+}
+
+/* Longer than all that may wait otherwise. */
+static void test_a_line_of_any_length(void **state) {
+  (void)state;
+  enum { LONG = 20000000 };
+  place_t p;
+  open_place(&p);
+  p.h.forgetful = true;
+  p.h.options.value[PM_OPT_MAX_LOG_BYTES] = 1 << 26;
+  p.h.options.value[PM_OPT_LOG_FILE_MAX_BYTES] = 1 << 30;
+  host_spawn(&p.h, "a", "/bin/sh", "-c", "head -c 20000000 /dev/zero | tr '\\0' x; echo; echo next");
+  host_wait(&p.h, "a", PM_EVENT_EXIT, 1);
+  host_wait_idle(&p.h);
+  char *log = read_file(p.path, NULL);
+  strip(log);
+  assert_int_equal(strspn(log, "x"), LONG);
+  assert_string_equal(log + LONG, "\nnext\n");
+  assert_int_equal(host_count(&p.h, "a", PM_EVENT_ERROR), 0);
   free(log);
   close_place(&p);
 }
@@ -909,6 +987,9 @@ int main(void) {
       cmocka_unit_test(test_others_that_fail_meanwhile),
       cmocka_unit_test(test_room_comes_back),
       cmocka_unit_test(test_what_finds_no_room_is_counted),
+      cmocka_unit_test(test_each_spell_of_losses_is_told),
+      cmocka_unit_test(test_a_flood_of_empty_lines),
+      cmocka_unit_test(test_a_line_of_any_length),
       cmocka_unit_test(test_half_a_long_line_is_completed),
       cmocka_unit_test(test_a_full_disk),
       cmocka_unit_test(test_closing_writes_everything),
