@@ -4,6 +4,7 @@
  * Object.prototype never reaches a child. Types are checked here, values in the
  * engine. */
 
+const path = require('node:path')
 const { isMap } = require('node:util').types
 const native = require('./native')
 const { MAX_ID, own } = require('./arguments')
@@ -58,20 +59,30 @@ function readObject(value, field) {
   return value
 }
 
-/** A process's logFile may be its path alone. */
+/** A process's logFile may be its path alone; a manager's has none, or all its processes would share one file. */
 function readGroup(source, group, where, perProcess) {
   const value = own(source, group)
   if (perProcess && group === 'logFile' && typeof value === 'string') return undefined
-  return readObject(value, `${where}.${group}`)
+  const holder = readObject(value, `${where}.${group}`)
+  if (perProcess || group !== 'logFile' || holder === undefined) return holder
+  const name = own(holder, 'path')
+  if (name === undefined) return holder
+  throw wrongType(`${where}.logFile.path`, 'left to each process', name)
 }
 
-/** The path of config.logFile; undefined if it is not given. */
+/** As it is now: the host may go elsewhere while the file is rotated. The engine refuses an empty one. */
+function absolute(name) {
+  return name === '' ? name : path.resolve(name)
+}
+
+/** The absolute path of config.logFile; undefined if it is not given. */
 function readLogFile(config) {
   const value = own(config, 'logFile')
-  if (value === undefined || typeof value === 'string') return value
-  const path = own(readObject(value, 'config.logFile'), 'path')
-  if (typeof path === 'string') return path
-  throw wrongType('config.logFile.path', 'a string', path)
+  if (value === undefined) return undefined
+  if (typeof value === 'string') return absolute(value)
+  const name = own(readObject(value, 'config.logFile'), 'path')
+  if (typeof name === 'string') return absolute(name)
+  throw wrongType('config.logFile.path', 'a string', name)
 }
 
 /* Elsewhere an unknown name is ignored; here it would be a limit that does not hold. */

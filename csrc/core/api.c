@@ -69,15 +69,21 @@ static int check_id_is_free(const pm_manager_t *m, pm_str_t id, pm_error_t *erro
 }
 
 /* Two that write and rotate one file would lose lines. */
-static int check_log_file(const pm_manager_t *m, pm_str_t path, pm_error_t *error) {
+static int check_log_file(const pm_manager_t *m, pm_str_t path, unsigned max_files, pm_error_t *error) {
   char quoted[PM__QUOTE_SIZE];
+  char quoted_other[PM__QUOTE_SIZE];
   for (const pm__process_t *p = path.base ? m->first : NULL; p; p = p->next) {
     if (!p->log_file || !pm__process_is_live(p)) continue;
+    if (!pm__log_file_disturbs(p->log_file, path, max_files)) continue;
     const char *other = pm__log_file_path(p->log_file);
-    if (strlen(other) == path.len && memcmp(other, path.base, path.len) == 0)
+    pm__error_quote(quoted, sizeof(quoted), path);
+    if (strlen(other) == path.len)
       return pm__error_set(error, UV_EEXIST, "ERR_LOG_FILE_IN_USE", "Error",
-                           "config.logFile.path %s is in use by a process that is alive",
-                           pm__error_quote(quoted, sizeof(quoted), path));
+                           "config.logFile.path %s is in use by a process that is alive", quoted);
+    pm__error_quote(quoted_other, sizeof(quoted_other), (pm_str_t){other, strlen(other)});
+    return pm__error_set(error, UV_EEXIST, "ERR_LOG_FILE_IN_USE", "Error",
+                         "config.logFile.path %s and %s, of a process that is alive, would be rotated over each other",
+                         quoted, quoted_other);
   }
   return 0;
 }
@@ -85,7 +91,7 @@ static int check_log_file(const pm_manager_t *m, pm_str_t path, pm_error_t *erro
 static int check_own_log_file(const pm_manager_t *m, const pm__process_t *p, pm_error_t *error) {
   if (!p->log_file) return 0;
   const char *path = pm__log_file_path(p->log_file);
-  return check_log_file(m, (pm_str_t){path, strlen(path)}, error);
+  return check_log_file(m, (pm_str_t){path, strlen(path)}, pm__log_file_max_files(p->log_file), error);
 }
 
 /* Once, to whoever is the first that does not get what it wants. */
@@ -111,7 +117,8 @@ int pm_process_spawn(pm_manager_t *m, const pm_config_t *config, pm_str_t *id, p
   }
   pm_str_t wanted = config->id.base ? config->id : make_id(m, made, sizeof(made));
   r = check_id_is_free(m, wanted, error);
-  if (r == 0) r = check_log_file(m, config->log_file, error);
+  unsigned max_files = (unsigned)config->options.value[PM_OPT_LOG_FILE_MAX_FILES];
+  if (r == 0) r = check_log_file(m, config->log_file, max_files, error);
   if (r != 0) goto free_command;
   pm__process_t *old = pm__table_find(m, wanted);
   if (old) pm__process_forget(old);

@@ -11,8 +11,10 @@
 #include "events.h"
 #include "process.h"
 
-/* Bytes that wait at most, and ms after an error until it is tried again. */
-enum { MOST_WAITING = 4 << 20, FIRST_BUFFER = 4096, RETRY_AFTER = 1000 };
+/* Bytes that wait at most, of which so many go to the thread pool before the turn ends:
+ * what one turn reads of short lines is 33 times as much here, and a disk that works
+ * shall not be outrun by that. Ms after an error until it is tried again. */
+enum { MOST_WAITING = 16 << 20, ENOUGH_WAITING = 8 << 20, FIRST_BUFFER = 4096, RETRY_AFTER = 1000 };
 
 typedef struct buffer {
   char *bytes;
@@ -27,9 +29,12 @@ struct pm__log_file {
   uv_mutex_t lock; /* what the thread pool uses, against the host's own end */
   bool working;    /* a write is under way */
   bool closing;
-  bool failed;      /* the last write did not work, and that has been told */
-  uint64_t lost;    /* lines that found no room */
-  uint64_t lost_at; /* when and from where the last of them came */
+  bool failed; /* the last write did not work */
+  bool failure_told;
+  uint64_t lost;       /* lines that found no room, of which the file does not say so yet */
+  uint64_t spell_lost; /* the same since all was written */
+  bool loss_told;      /* in this spell */
+  uint64_t lost_at;    /* when and from where the last of them came */
   pm_stream_t lost_from;
   buffer_t waiting; /* the loop's */
 
@@ -42,8 +47,11 @@ struct pm__log_file {
 
 /* ---- the buffer --------------------------------------------------------------------- */
 
+enum { PREFIX_SIZE = 64, NOTE_SIZE = PREFIX_SIZE + 64 };
+
+/* There is always room for one line, of whatever length, and for a note before it. */
 static bool make_room(buffer_t *b, size_t len) {
-  if (b->len + len > MOST_WAITING) return false;
+  if (b->len > NOTE_SIZE && b->len + len > MOST_WAITING) return false;
   size_t capacity = b->capacity ? b->capacity : FIRST_BUFFER;
   while (capacity < b->len + len)
     capacity *= 2;
@@ -60,8 +68,6 @@ static void put(buffer_t *b, const char *bytes, size_t len) {
   b->len += len;
 }
 
-enum { PREFIX_SIZE = 64 };
-
 /* "2026-11-28T09:30:00.123Z stdout " */
 static size_t print_prefix(char *out, pm_stream_t stream, uint64_t time) {
   time_t seconds = (time_t)(time / 1000000);
@@ -75,7 +81,7 @@ static size_t print_prefix(char *out, pm_stream_t stream, uint64_t time) {
 
 /* Says how many lines are missing here, once there is room again. */
 static void note_lost(pm__log_file_t *f) {
-  char note[PREFIX_SIZE + 64];
+  char note[NOTE_SIZE];
   if (f->lost == 0) return;
   size_t len = print_prefix(note, f->lost_from, f->lost_at);
   len += (size_t)snprintf(note + len, sizeof(note) - len, "[… %" PRIu64 " lines lost]\n", f->lost);
@@ -86,23 +92,9 @@ static void note_lost(pm__log_file_t *f) {
 
 static void lose(pm__log_file_t *f, pm_stream_t stream, uint64_t time) {
   f->lost++;
+  f->spell_lost++;
   f->lost_at = time;
   f->lost_from = stream;
-}
-
-void pm__log_file_add(pm__log_file_t *f, pm_stream_t stream, uint64_t time, const pm_str_t *lines, size_t count) {
-  char prefix[PREFIX_SIZE];
-  size_t prefix_len = print_prefix(prefix, stream, time);
-  for (size_t i = 0; i < count; i++) {
-    note_lost(f);
-    if (f->lost > 0 || !make_room(&f->waiting, prefix_len + lines[i].len + 1)) {
-      lose(f, stream, time);
-      continue;
-    }
-    put(&f->waiting, prefix, prefix_len);
-    if (lines[i].len > 0) put(&f->waiting, lines[i].base, lines[i].len);
-    put(&f->waiting, "\n", 1);
-  }
 }
 
 /* ---- writing ------------------------------------------------------------------------ */
@@ -123,17 +115,33 @@ static void do_work(uv_work_t *work) {
   uv_mutex_unlock(&f->lock);
 }
 
-static void report(pm__log_file_t *f) {
+/* False if nobody hears it, or memory is short. */
+static bool report(pm__log_file_t *f, pm_error_t *error) {
+  if (!f->process || f->manager->closing) return false;
+  if (pm__events_reserve(f->manager, PM__EVENTS_PER_CALL) != 0) return false;
+  snprintf(error->path, sizeof(error->path), "%.1000s", f->file.path);
+  pm__fault_t *fault = pm__fault_new(error);
+  pm__events_add_fault(f->process, fault);
+  pm__fault_unref(fault);
+  return true;
+}
+
+static void report_failure(pm__log_file_t *f) {
   pm_error_t error;
-  if (f->failed || !f->process || f->manager->closing) return;
-  if (pm__events_reserve(f->manager, PM__EVENTS_PER_CALL) != 0) return;
+  if (f->failure_told) return;
   pm__error_set(&error, f->err, NULL, "Error", "The log file %.400s cannot be written: %s; lines wait for it meanwhile",
                 f->file.path, uv_strerror(f->err));
   error.syscall = f->syscall;
-  snprintf(error.path, sizeof(error.path), "%.1000s", f->file.path);
-  pm__fault_t *fault = pm__fault_new(&error);
-  pm__events_add_fault(f->process, fault);
-  pm__fault_unref(fault);
+  f->failure_told = report(f, &error);
+}
+
+static void report_loss(pm__log_file_t *f) {
+  pm_error_t error;
+  if (f->loss_told) return;
+  pm__error_set(&error, UV_ENOBUFS, "ERR_LOG_FILE_LOST_LINES", "Error",
+                "The log file %.400s cannot be written as fast as lines come: %" PRIu64 " were left out so far",
+                f->file.path, f->spell_lost);
+  f->loss_told = report(f, &error);
 }
 
 static void free_file(pm__log_file_t *f) {
@@ -170,11 +178,34 @@ static void begin_work(pm__log_file_t *f) {
   f->manager->works++;
 }
 
+void pm__log_file_add(pm__log_file_t *f, pm_stream_t stream, uint64_t time, const pm_str_t *lines, size_t count) {
+  char prefix[PREFIX_SIZE];
+  size_t prefix_len = print_prefix(prefix, stream, time);
+  for (size_t i = 0; i < count; i++) {
+    note_lost(f);
+    if (f->lost > 0 || !make_room(&f->waiting, prefix_len + lines[i].len + 1)) {
+      lose(f, stream, time);
+      continue;
+    }
+    put(&f->waiting, prefix, prefix_len);
+    if (lines[i].len > 0) put(&f->waiting, lines[i].base, lines[i].len);
+    put(&f->waiting, "\n", 1);
+    if (f->waiting.len >= ENOUGH_WAITING && !f->failed) begin_work(f);
+  }
+  if (f->lost > 0) report_loss(f);
+}
+
 static void on_retry(uv_timer_t *timer) {
   pm_manager_t *m = timer->data;
   for (pm__log_file_t *f = m->log_files; f; f = f->next)
     begin_work(f);
   if (!m->closing) pm__manager_update_active(m);
+}
+
+/* One that runs is left alone: files that fail again and again must not keep the
+ * others waiting. */
+static void arm_retry(pm_manager_t *m) {
+  if (!uv_is_active((uv_handle_t *)&m->retry)) uv_timer_start(&m->retry, on_retry, RETRY_AFTER, 0);
 }
 
 /* Nothing is to be written any more before another start; meanwhile somebody may
@@ -186,12 +217,19 @@ static void let_go_if_done(pm__log_file_t *f) {
 
 static void note_result(pm__log_file_t *f) {
   bool worked = f->err == 0;
-  if (!worked) report(f);
   f->failed = !worked;
+  if (worked)
+    f->failure_told = false;
+  else
+    report_failure(f);
+  if (f->writing.len + f->waiting.len == 0 && f->lost == 0) {
+    f->spell_lost = 0;
+    f->loss_told = false;
+  }
   if (worked)
     begin_work(f);
   else if (!f->closing && !f->manager->closing)
-    uv_timer_start(&f->manager->retry, on_retry, RETRY_AFTER, 0);
+    arm_retry(f->manager);
   let_go_if_done(f);
 }
 
@@ -252,6 +290,30 @@ pm__log_file_t *pm__log_file_new(pm_manager_t *m, pm_str_t path, const pm_option
 
 const char *pm__log_file_path(const pm__log_file_t *f) {
   return f->file.path;
+}
+
+unsigned pm__log_file_max_files(const pm__log_file_t *f) {
+  return f->file.max_files;
+}
+
+/* Whether path is one of the files of a log to base: base itself, or base.N. */
+static bool is_file_of(pm_str_t base, unsigned max_files, pm_str_t path) {
+  unsigned n = 0;
+  if (path.len < base.len || memcmp(path.base, base.base, base.len) != 0) return false;
+  if (path.len == base.len) return true;
+  const char *at = path.base + base.len;
+  const char *end = path.base + path.len;
+  if (*at++ != '.' || at == end || *at == '0') return false;
+  for (; at < end && n < max_files; at++) {
+    if (*at < '0' || *at > '9') return false;
+    n = n * 10 + (unsigned)(*at - '0');
+  }
+  return at == end && n < max_files;
+}
+
+bool pm__log_file_disturbs(const pm__log_file_t *f, pm_str_t path, unsigned max_files) {
+  pm_str_t own = {f->file.path, strlen(f->file.path)};
+  return is_file_of(own, f->file.max_files, path) || is_file_of(path, max_files, own);
 }
 
 void pm__log_file_set_process(pm__log_file_t *f, pm__process_t *p) {

@@ -4,7 +4,7 @@
  * Lines are put into a buffer and written by libuv's thread pool, one write at a
  * time, so that no slow disk holds up the loop. What cannot be written (a full disk)
  * is kept and tried again; the buffer is bounded, and what does not fit is counted
- * and told of in the file.
+ * and told of in the file and by an error event.
  */
 #ifndef PM_CORE_LOG_FILE_H
 #define PM_CORE_LOG_FILE_H
@@ -17,11 +17,17 @@ void pm__log_files_init(pm_manager_t *m);
  * short. */
 pm__log_file_t *pm__log_file_new(pm_manager_t *m, pm_str_t path, const pm_options_t *options);
 
-/* The path, as it was given. */
+/* The path, as it was given, and how many files there may be. */
 const char *pm__log_file_path(const pm__log_file_t *file);
+unsigned pm__log_file_max_files(const pm__log_file_t *file);
+
+/* Whether one to path, of so many files, and this one would write, or rotate, over each
+ * other. */
+bool pm__log_file_disturbs(const pm__log_file_t *file, pm_str_t path, unsigned max_files);
 
 /* Lines that were read at `time` (microseconds since the epoch). They are on their
- * way when the loop turns. process is told of errors, once for each spell of them. */
+ * way when the loop turns. process is told of errors, once for each spell of them; to be
+ * called where events may be queued. */
 void pm__log_file_add(pm__log_file_t *file, pm_stream_t stream, uint64_t time, const pm_str_t *lines, size_t count);
 
 /* Who hears of errors; NULL: nobody any more. */

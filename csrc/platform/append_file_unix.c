@@ -56,7 +56,10 @@ static int open_file(pm__append_file_t *f, const char **syscall) {
 }
 
 /* path.2 becomes path.3, path.1 path.2, path path.1; one that is not there is no
- * failure. With a single file it is emptied. */
+ * failure. With a single file it is emptied.
+ *
+ * What is replaced is unlinked first: rename(2) of two names of one file (hard links)
+ * succeeds and does nothing. */
 static int rotate(pm__append_file_t *f, const char **syscall) {
   char from[PATH_SIZE + SUFFIX_SIZE];
   char to[PATH_SIZE + SUFFIX_SIZE];
@@ -71,10 +74,16 @@ static int rotate(pm__append_file_t *f, const char **syscall) {
       snprintf(from, sizeof(from), "%s.%u", f->path, n - 1);
     else
       snprintf(from, sizeof(from), "%s", f->path);
+    (void)unlink(to); /* if that fails for a reason that matters, rename fails, too */
     if (rename(from, to) != 0 && errno != ENOENT) return fail(syscall, "rename");
   }
   pm__append_file_close(f);
   return open_file(f, syscall);
+}
+
+static size_t line_len(const char *bytes, size_t len) {
+  const char *end = memchr(bytes, '\n', len);
+  return end ? (size_t)(end - bytes) + 1 : len;
 }
 
 /* How much of it fits before the file is full: whole lines, but at least one; what is
@@ -85,22 +94,26 @@ static size_t fitting(const pm__append_file_t *f, const char *bytes, size_t len)
   const char *last = room > 0 ? memrchr(bytes, '\n', (size_t)room) : NULL;
   if (last) return (size_t)(last - bytes) + 1;
   if (f->size > 0 && !f->is_in_line) return 0;
-  const char *first = memchr(bytes, '\n', len);
-  return first ? (size_t)(first - bytes) + 1 : len;
+  return line_len(bytes, len);
 }
 
+/* One rotation a line at most: somebody else may fill the file again at once. */
 int pm__append_file_write(pm__append_file_t *f, const char *bytes, size_t len, size_t *written, const char **syscall) {
   int r = open_file(f, syscall);
+  bool rotated = false;
   *written = 0;
   while (r == 0 && *written < len) {
     size_t part = fitting(f, bytes + *written, len - *written);
-    if (part == 0) {
+    if (part == 0 && !rotated) {
       r = rotate(f, syscall);
+      rotated = true;
       continue;
     }
+    if (part == 0) part = line_len(bytes + *written, len - *written);
     ssize_t n = write(f->fd, bytes + *written, part);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail(syscall, "write");
+    rotated = false;
     *written += (size_t)n;
     f->size += (uint64_t)n;
     if (n > 0) f->is_in_line = bytes[*written - 1] != '\n';

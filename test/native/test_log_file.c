@@ -352,6 +352,83 @@ static void test_a_line_too_long_for_a_file(void **state) {
   close_place(&p);
 }
 
+/* rename(2) of two names of one file does nothing. */
+static void test_hard_links_among_the_files(void **state) {
+  (void)state;
+  enum { LINE = 100, LINES = 100, FILES = 3 };
+  char directory[256];
+  char path[400];
+  char name[420];
+  char text[LINE * LINES + 1];
+  const char *syscall;
+  size_t written;
+  unsigned files;
+  pm__append_file_t file;
+  make_scratch(directory, sizeof(directory));
+  snprintf(path, sizeof(path), "%s/log", directory);
+  for (unsigned n = 0; n < LINES; n++)
+    snprintf(text + (size_t)n * LINE, LINE + 1, "%0*u\n", LINE - 1, n);
+  pm__append_file_init(&file, path, SMALL_FILE, FILES);
+  assert_int_equal(pm__append_file_write(&file, text, LINE, &written, &syscall), 0);
+  for (unsigned n = 1; n < FILES; n++) {
+    numbered(name, sizeof(name), path, n);
+    assert_int_equal(link(path, name), 0);
+  }
+  alarm(PATIENCE_MS / 1000); /* it would never return */
+  assert_int_equal(pm__append_file_write(&file, text + LINE, sizeof(text) - 1 - LINE, &written, &syscall), 0);
+  alarm(0);
+  pm__append_file_close(&file);
+  char *log = read_log(path, &files);
+  assert_int_equal(files, FILES);
+  assert_string_equal(log, text);
+  for (unsigned n = 0; n < FILES; n++) {
+    struct stat st;
+    numbered(name, sizeof(name), path, n);
+    assert_int_equal(stat(name, &st), 0);
+    assert_true(st.st_size <= SMALL_FILE);
+    assert_int_equal(st.st_nlink, 1);
+  }
+  free(log);
+  remove_scratch(directory);
+}
+
+/* path.1 as a symbolic link is replaced, and so is what it may lead to: nothing. One
+ * at the path itself is moved, not what it leads to. */
+static void test_symbolic_links_among_the_files(void **state) {
+  (void)state;
+  char directory[256];
+  char path[400];
+  char target[400];
+  char text[SMALL_FILE + 1];
+  const char *syscall;
+  size_t written;
+  pm__append_file_t file;
+  make_scratch(directory, sizeof(directory));
+  snprintf(path, sizeof(path), "%s/log", directory);
+  snprintf(target, sizeof(target), "%s/target", directory);
+  assert_int_equal(symlink(target, path), 0);
+  strcat(path, ".1");
+  assert_int_equal(symlink("log", path), 0);
+  path[strlen(path) - 2] = '\0';
+  memset(text, 'x', SMALL_FILE);
+  text[SMALL_FILE - 1] = '\n';
+  text[SMALL_FILE] = '\0';
+  pm__append_file_init(&file, path, SMALL_FILE, 2);
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(pm__append_file_write(&file, text, SMALL_FILE, &written, &syscall), 0);
+  pm__append_file_close(&file);
+  struct stat st;
+  assert_int_equal(lstat(path, &st), 0);
+  assert_true(S_ISREG(st.st_mode));
+  char *log = read_file(path, NULL);
+  assert_string_equal(log, text);
+  free(log);
+  log = read_file(target, NULL);
+  assert_string_equal(log, text);
+  free(log);
+  remove_scratch(directory);
+}
+
 /* ---- one path -------------------------------------------------------------------------------- */
 
 static void test_a_path_is_one_process_s(void **state) {
@@ -377,6 +454,47 @@ static void test_a_path_is_one_process_s(void **state) {
   host_end(&p.h, "b");
   host_restart(&p.h, "b", &a);
   assert_true(host_answer(&p.h, &a));
+  close_place(&p);
+}
+
+static int try_path(place_t *p, const char *path, unsigned max_files) {
+  p->h.config.log_file = str(path);
+  p->h.options.value[PM_OPT_LOG_FILE_MAX_FILES] = max_files;
+  return host_try_spawn(&p->h, NULL, "numbered-lines", "1");
+}
+
+/* What rotation makes of one path is not another's, whoever comes first. */
+static void test_paths_that_rotation_would_mix(void **state) {
+  (void)state;
+  place_t p;
+  char numbered_path[420];
+  open_place(&p);
+  p.h.options.value[PM_OPT_LOG_FILE_MAX_FILES] = 3;
+  host_spawn(&p.h, "a", "echo-lines");
+  static const char *const refused[] = {".1", ".2"};
+  static const char *const fine[] = {".3", ".0", ".01", ".1x", ".x", ".", "1", ".10", ".4294967297"};
+  for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+    snprintf(numbered_path, sizeof(numbered_path), "%s%s", p.path, refused[i]);
+    assert_int_equal(try_path(&p, numbered_path, 3), UV_EEXIST);
+    assert_string_equal(p.h.error.code, "ERR_LOG_FILE_IN_USE");
+    assert_contains(p.h.error.message, numbered_path);
+    assert_contains(p.h.error.message, "rotated over");
+  }
+  for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+    snprintf(numbered_path, sizeof(numbered_path), "%s%s", p.path, fine[i]);
+    assert_int_equal(try_path(&p, numbered_path, 1), 0);
+  }
+  host_end(&p.h, "a");
+
+  /* The other way round. */
+  snprintf(numbered_path, sizeof(numbered_path), "%s.2", p.path);
+  p.h.config.log_file = str(numbered_path);
+  host_spawn(&p.h, "b", "echo-lines");
+  assert_int_equal(try_path(&p, p.path, 3), UV_EEXIST);
+  assert_string_equal(p.h.error.code, "ERR_LOG_FILE_IN_USE");
+  answer_t a = {.host = &p.h};
+  assert_int_equal(pm_process_restart(p.h.m, str("a"), on_answer, &a, &p.h.error), UV_EEXIST);
+  assert_int_equal(try_path(&p, p.path, 2), 0);
   close_place(&p);
 }
 
@@ -447,6 +565,36 @@ static void test_paths_that_cannot_be_written(void **state) {
   close_place(&p);
 }
 
+/* One that fails more often than once a second does not keep another from being tried
+ * again. */
+static void test_others_that_fail_meanwhile(void **state) {
+  (void)state;
+  enum { MOST = 100, PAUSE_MS = 50 };
+  place_t p;
+  char missing[320];
+  int i = 0;
+  open_place(&p);
+  snprintf(missing, sizeof(missing), "%s/missing", p.directory);
+  snprintf(p.path, sizeof(p.path), "%s/log", missing);
+  p.h.config.log_file = str(p.path);
+  host_spawn(&p.h, "a", "echo-lines");
+  write_text(&p, "a", "one\n");
+  host_wait(&p.h, "a", PM_EVENT_ERROR, 1);
+  assert_int_equal(mkdir(missing, 0700), 0);
+  for (; i < MOST && access(p.path, F_OK) != 0; i++) {
+    char path[400];
+    char id[16];
+    snprintf(path, sizeof(path), "%s/none/%d", p.directory, i);
+    snprintf(id, sizeof(id), "b%d", i);
+    p.h.config.log_file = str(path);
+    host_spawn(&p.h, id, "numbered-lines", "1");
+    host_wait(&p.h, id, PM_EVENT_ERROR, 1);
+    host_pass_time(&p.h, PAUSE_MS);
+  }
+  assert_true(i > 0 && i < MOST);
+  close_place(&p);
+}
+
 /* No file may become larger than that from now on: write(2) answers EFBIG as a full
  * disk answers ENOSPC. */
 static void limit_files(rlim_t bytes) {
@@ -506,11 +654,18 @@ static void test_room_comes_back(void **state) {
   close_place(&p);
 }
 
+static size_t count_errors(host_t *h, const char *code) {
+  size_t count = 0;
+  for (size_t i = 0; i < h->seen_count; i++)
+    if (h->seen[i]->kind == PM_EVENT_ERROR && strcmp(h->seen[i]->error.code, code) == 0) count++;
+  return count;
+}
+
 /* More than may wait: the rest is counted, and the file says how many, at the place
- * where they are missing, also if nothing comes after them. */
+ * where they are missing, also if nothing comes after them. An event tells of it, once. */
 static void test_what_finds_no_room_is_counted(void **state) {
   (void)state;
-  enum { LINES = 200000 };
+  enum { LINES = 600000, MOST_WAITING = 16 << 20 };
   place_t p;
   answer_t a;
   unsigned long lost;
@@ -519,24 +674,95 @@ static void test_what_finds_no_room_is_counted(void **state) {
   p.h.forgetful = true;
   p.h.options.value[PM_OPT_LOG_FILE_MAX_BYTES] = 1 << 30;
   limit_files(1000);
-  host_spawn(&p.h, "a", "numbered-lines", "200000");
+  host_spawn(&p.h, "a", "numbered-lines", "600000");
   host_wait(&p.h, "a", PM_EVENT_EXIT, 1);
-  assert_int_equal(host_wait(&p.h, "a", PM_EVENT_ERROR, 1)->error.err, UV_EFBIG);
+  host_wait(&p.h, "a", PM_EVENT_ERROR, 2);
+  assert_int_equal(count_errors(&p.h, "EFBIG"), 1);
+  assert_int_equal(count_errors(&p.h, "ERR_LOG_FILE_LOST_LINES"), 1);
   limit_files(RLIM_INFINITY);
   wait_log(&p, "lines lost]\n");
   host_restart(&p.h, "a", &a);
   host_wait(&p.h, "a", PM_EVENT_EXIT, 2);
   host_wait_idle(&p.h);
-  assert_int_equal(host_count(&p.h, "a", PM_EVENT_ERROR), 1);
+  assert_int_equal(host_count(&p.h, "a", PM_EVENT_ERROR), 2);
 
   char *log = read_file(p.path, NULL);
-  strip(log);
   const char *note = strstr(log, "[…");
   assert_non_null(note);
+  assert_true(note - log > MOST_WAITING - 1024);
+  strip(log);
+  note = strstr(log, "[…");
   lost = strtoul(note + strlen("[… "), NULL, 10);
   assert_true(lost > 0 && lost < LINES);
   assert_ptr_equal(assert_numbers(log, 1, LINES - lost), note);
   assert_string_equal(assert_numbers(strchr(note, '\n') + 1, 1, LINES), "");
+  free(log);
+  close_place(&p);
+}
+
+/* The second spell is told of as the first was. */
+static void test_each_spell_of_losses_is_told(void **state) {
+  (void)state;
+  place_t p;
+  answer_t a;
+  signal(SIGXFSZ, SIG_IGN);
+  open_place(&p);
+  p.h.forgetful = true;
+  p.h.options.value[PM_OPT_LOG_FILE_MAX_BYTES] = 1 << 30;
+  for (size_t spell = 1; spell <= 2; spell++) {
+    limit_files(1000);
+    if (spell == 1)
+      host_spawn(&p.h, "a", "numbered-lines", "600000");
+    else
+      host_restart(&p.h, "a", &a);
+    host_wait(&p.h, "a", PM_EVENT_EXIT, spell);
+    host_wait(&p.h, "a", PM_EVENT_ERROR, 2 * spell);
+    assert_int_equal(count_errors(&p.h, "ERR_LOG_FILE_LOST_LINES"), spell);
+    limit_files(RLIM_INFINITY);
+    wait_log(&p, "lines lost]\n");
+    host_wait_idle(&p.h);
+    assert_int_equal(unlink(p.path), 0);
+  }
+  close_place(&p);
+}
+
+/* A prefix of 32 bytes before each makes much of little. */
+static void test_a_flood_of_empty_lines(void **state) {
+  (void)state;
+  enum { LINES = 1000000 };
+  place_t p;
+  open_place(&p);
+  p.h.forgetful = true;
+  p.h.options.value[PM_OPT_LOG_FILE_MAX_BYTES] = 1 << 30;
+  host_spawn(&p.h, "a", "/bin/sh", "-c", "yes '' | head -n 1000000");
+  host_wait(&p.h, "a", PM_EVENT_EXIT, 1);
+  host_wait_idle(&p.h);
+  size_t len;
+  char *log = read_file(p.path, &len);
+  assert_int_equal(len, (size_t)LINES * (PREFIX_LEN + 1));
+  assert_null(strstr(log, "lost"));
+  assert_int_equal(host_count(&p.h, "a", PM_EVENT_ERROR), 0);
+  free(log);
+  close_place(&p);
+}
+
+/* Longer than all that may wait otherwise. */
+static void test_a_line_of_any_length(void **state) {
+  (void)state;
+  enum { LONG = 20000000 };
+  place_t p;
+  open_place(&p);
+  p.h.forgetful = true;
+  p.h.options.value[PM_OPT_MAX_LOG_BYTES] = 1 << 26;
+  p.h.options.value[PM_OPT_LOG_FILE_MAX_BYTES] = 1 << 30;
+  host_spawn(&p.h, "a", "/bin/sh", "-c", "head -c 20000000 /dev/zero | tr '\\0' x; echo; echo next");
+  host_wait(&p.h, "a", PM_EVENT_EXIT, 1);
+  host_wait_idle(&p.h);
+  char *log = read_file(p.path, NULL);
+  strip(log);
+  assert_int_equal(strspn(log, "x"), LONG);
+  assert_string_equal(log + LONG, "\nnext\n");
+  assert_int_equal(host_count(&p.h, "a", PM_EVENT_ERROR), 0);
   free(log);
   close_place(&p);
 }
@@ -752,11 +978,18 @@ int main(void) {
       cmocka_unit_test(test_rotation_keeps_the_newest),
       cmocka_unit_test(test_rotation_loses_nothing),
       cmocka_unit_test(test_a_line_too_long_for_a_file),
+      cmocka_unit_test(test_hard_links_among_the_files),
+      cmocka_unit_test(test_symbolic_links_among_the_files),
       cmocka_unit_test(test_a_path_is_one_process_s),
+      cmocka_unit_test(test_paths_that_rotation_would_mix),
       cmocka_unit_test(test_an_ended_process_lets_go),
       cmocka_unit_test(test_paths_that_cannot_be_written),
+      cmocka_unit_test(test_others_that_fail_meanwhile),
       cmocka_unit_test(test_room_comes_back),
       cmocka_unit_test(test_what_finds_no_room_is_counted),
+      cmocka_unit_test(test_each_spell_of_losses_is_told),
+      cmocka_unit_test(test_a_flood_of_empty_lines),
+      cmocka_unit_test(test_a_line_of_any_length),
       cmocka_unit_test(test_half_a_long_line_is_completed),
       cmocka_unit_test(test_a_full_disk),
       cmocka_unit_test(test_closing_writes_everything),

@@ -56,6 +56,8 @@ manager.spawnProcess({ command: 'node', logFile: { maxBytes: 4096 } })
 manager.spawnProcess({ command: 'node', logFile: { path: 'log', files: 3 } })
 // @ts-expect-error a file is one process's own
 export const logged = new ProcessManager({ logFile: 'all.log' })
+// @ts-expect-error the same, as an object
+export const loggedTo = new ProcessManager({ logFile: { path: 'all.log' } })
 
 // @ts-expect-error an id is wanted
 void manager.stopProcess()

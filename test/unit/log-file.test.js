@@ -63,6 +63,29 @@ describe('the file', () => {
     expect(linesIn()).toEqual(['x'])
   })
 
+  test('stays where it is when the host goes elsewhere', async () => {
+    const before = process.cwd()
+    const here = path.join(directory, 'here')
+    const there = path.join(directory, 'there')
+    fs.mkdirSync(here)
+    fs.mkdirSync(there)
+    const manager = makeManager()
+    try {
+      process.chdir(here)
+      const id = manager.spawnProcess({ command: fixture('echo-stdin'), logFile: { path: 'x.log', maxBytes: 4096, maxFiles: 3 } })
+      process.chdir(there)
+      const exit = exitOf(manager, id)
+      manager.writeStdin(id, `${range(1, 1000).join('\n')}\n`)
+      manager.closeStdin(id)
+      await exit
+      await manager.cleanup()
+    } finally {
+      process.chdir(before)
+    }
+    expect(fs.readdirSync(there)).toEqual([])
+    expect(fs.readdirSync(here).sort()).toEqual(['x.log', 'x.log.1', 'x.log.2'])
+  })
+
   test('goes on where it ended, over restarts and managers', async () => {
     fs.writeFileSync(file, '2026-01-01T00:00:00.000Z stdout before\n')
     await logged(shell('echo one'))
@@ -212,6 +235,16 @@ describe('one file', () => {
     await manager.cleanup()
     expect(linesIn()).toEqual(['ready', 'second'])
   })
+
+  test('is the same however its path is written', async () => {
+    const manager = makeManager()
+    await startReady(manager, { command: fixture('say-ready'), logFile: file })
+    const relative = path.relative(process.cwd(), file)
+    const inUse = { code: 'ERR_LOG_FILE_IN_USE' }
+    for (const name of [relative, `./${relative}`, `${directory}/./server.log`, `${directory}//server.log`]) {
+      expect(thrownBy(() => manager.spawnProcess({ command: 'true', logFile: name }))).toMatchObject(inUse)
+    }
+  })
 })
 
 describe('a file that another live process has', () => {
@@ -317,6 +350,11 @@ describe('is refused', () => {
   test.each([['all.log'], [3], [null]])('%j for all processes of a manager', logFile => {
     const error = thrownBy(() => makeManager({ logFile }))
     expect(error).toMatchObject({ code: 'ERR_INVALID_ARG_TYPE', message: expect.stringContaining('options.logFile must be an object') })
+  })
+
+  test.each(['all.log', 3, null])('path %j for all processes of a manager', path => {
+    const error = thrownBy(() => makeManager({ logFile: { path, maxBytes: 4096 } }))
+    expect(error).toMatchObject({ code: 'ERR_INVALID_ARG_TYPE', message: expect.stringContaining('options.logFile.path must be') })
   })
 })
 
