@@ -209,8 +209,10 @@ struct pm_manager {
   uv_timer_t tick;
   pm__input_t *flushes; /* that have something to write when the present work is done */
   pm__log_file_t *log_files;
-  uv_timer_t retry;       /* of those that could not be written */
-  uv_idle_t turn;         /* delivers what API calls queued */
+  pm__log_file_t *log_due, *log_due_last; /* that have something to write and wait for their turn */
+  unsigned log_writes;                    /* under way in the thread pool */
+  uv_timer_t retry;                       /* of those that could not be written */
+  uv_idle_t turn;                         /* delivers what API calls queued */
   uv_timer_t monitor;     /* samples metrics; in pm_manager_close: looks for what is gone, and gives up */
   uint64_t patient_until; /* of closing; the loop's time */
   unsigned pending;       /* processes, runs and works not yet freed */
