@@ -21,6 +21,9 @@ enum { MOST_WAITING = 16 << 20, ENOUGH_WAITING = 8 << 20, FIRST_BUFFER = 4096, R
  * would wait for it. */
 enum { MOST_WRITES = 2 };
 
+/* Ms that the host's own end waits for writes under way, in all. */
+enum { END_PATIENCE = 1000 };
+
 typedef struct buffer {
   char *bytes;
   size_t len, capacity;
@@ -291,9 +294,20 @@ void pm__log_files_init(pm_manager_t *m) {
   m->retry.data = m;
 }
 
+static bool lock_until(uv_mutex_t *lock, uint64_t deadline) {
+  while (uv_mutex_trylock(lock) != 0) {
+    if (uv_hrtime() >= deadline) return false;
+    uv_sleep(1);
+  }
+  return true;
+}
+
+/* Once a write does not end, no other file is touched: it may be on the same disk. */
 void pm__log_files_write_now(pm_manager_t *m) {
+  uint64_t deadline = uv_hrtime() + (uint64_t)END_PATIENCE * 1000000;
   for (pm__log_file_t *f = m->log_files; f; f = f->next) {
-    uv_mutex_lock(&f->lock);
+    if (!has_rest(f) && f->lost == 0) continue;
+    if (!lock_until(&f->lock, deadline)) return;
     f->err = 0;
     while (f->err == 0 && take_waiting(f))
       write_out(f);

@@ -44,7 +44,8 @@ void pm__log_files_flush(pm_manager_t *m);
  * then. NULL is fine. */
 void pm__log_file_close(pm__log_file_t *file);
 
-/* For the host's own end: all that waits is written when it returns. */
+/* For the host's own end: all that waits is written when it returns, unless a write that
+ * is under way does not end within a second. */
 void pm__log_files_write_now(pm_manager_t *m);
 
 #endif /* PM_CORE_LOG_FILE_H */

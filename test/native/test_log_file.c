@@ -1031,6 +1031,30 @@ static void test_a_hanging_disk_leaves_the_pool_alone(void **state) {
   close_place(&p);
 }
 
+/* The end of the host waits a second for it, not for ever. */
+static void test_the_end_with_a_hanging_disk(void **state) {
+  (void)state;
+  place_t p;
+  open_place(&p);
+  let_disk_hang(true);
+  host_spawn(&p.h, "a", "echo-lines");
+  write_text(&p, "a", "one\n");
+  for (int ms = 0; ms < PATIENCE_MS && count_disk_writers() == 0; ms += 10)
+    host_pass_time(&p.h, 10);
+  assert_int_equal(count_disk_writers(), 1);
+  alarm(PATIENCE_MS / 1000); /* it would never return */
+  pm_manager_kill_all(p.h.m);
+  alarm(0);
+  let_disk_hang(false);
+  host_end(&p.h, "a");
+  host_wait_idle(&p.h);
+  char *log = read_file(p.path, NULL);
+  strip(log);
+  assert_string_equal(log, "one\n");
+  free(log);
+  close_place(&p);
+}
+
 static void test_a_forgotten_process_s_file_is_written(void **state) {
   (void)state;
   place_t p;
@@ -1076,6 +1100,7 @@ int main(void) {
       cmocka_unit_test(test_kill_all_writes_everything),
       cmocka_unit_test(test_the_end_with_a_full_disk),
       cmocka_unit_test(test_a_hanging_disk_leaves_the_pool_alone),
+      cmocka_unit_test(test_the_end_with_a_hanging_disk),
       cmocka_unit_test(test_a_forgotten_process_s_file_is_written),
   };
   return cmocka_run_group_tests_name("log_file", tests, NULL, NULL);
