@@ -211,6 +211,8 @@ struct pm_manager {
   pm__log_file_t *log_files;
   pm__log_file_t *log_due, *log_due_last; /* that have something to write and wait for their turn */
   unsigned log_writes;                    /* under way in the thread pool */
+  unsigned log_held;                      /* files that wait for those of ended processes */
+  uint64_t log_turns;                     /* starts of processes with log files */
   uv_timer_t retry;                       /* of those that could not be written */
   uv_idle_t turn;                         /* delivers what API calls queued */
   uv_timer_t monitor;     /* samples metrics; in pm_manager_close: looks for what is gone, and gives up */

@@ -16,6 +16,9 @@
  * shall not be outrun by that. Ms after an error until it is tried again. */
 enum { MOST_WAITING = 16 << 20, ENOUGH_WAITING = 8 << 20, FIRST_BUFFER = 4096, RETRY_AFTER = 1000 };
 
+/* What a buffer keeps of its memory while there is nothing to write. */
+enum { KEPT_BUFFER = 64 << 10 };
+
 /* Of a manager's files at one time: a disk that hangs holds no more of the pool's four
  * threads, which the host needs for other things; and with one the other disks' files
  * would wait for it. */
@@ -38,6 +41,9 @@ struct pm__log_file {
   bool working;    /* a write is under way */
   bool is_due;     /* in the manager's list */
   pm__log_file_t *due_next;
+  uint64_t turn;   /* counts starts: of files in each other's way the lowest comes first */
+  bool held;       /* until an older one, of an ended process, is written */
+  bool superseded; /* another process has its path since */
   bool closing;
   bool failed; /* the last write did not work */
   bool failure_told;
@@ -71,6 +77,12 @@ static bool make_room(buffer_t *b, size_t len) {
   b->bytes = bytes;
   b->capacity = capacity;
   return true;
+}
+
+static void shrink(buffer_t *b) {
+  if (b->capacity <= KEPT_BUFFER) return;
+  pm__free(b->bytes);
+  *b = (buffer_t){0};
 }
 
 static void put(buffer_t *b, const char *bytes, size_t len) {
@@ -156,6 +168,7 @@ static void report_loss(pm__log_file_t *f) {
 
 static void free_file(pm__log_file_t *f) {
   pm_manager_t *m = f->manager;
+  if (f->held) m->log_held--;
   *(f->prev ? &f->prev->next : &m->log_files) = f->next;
   if (f->next) f->next->prev = f->prev;
   pm__append_file_close(&f->file);
@@ -185,11 +198,32 @@ static bool has_rest(const pm__log_file_t *f) {
 
 static void make_due(pm__log_file_t *f) {
   pm_manager_t *m = f->manager;
-  if (f->is_due || f->working) return;
+  if (f->is_due || f->working || f->held) return;
   *(m->log_due ? &m->log_due_last->due_next : &m->log_due) = f;
   m->log_due_last = f;
   f->due_next = NULL;
   f->is_due = true;
+}
+
+/* By path alone: whatever their processes do. */
+static bool disturb(const pm__log_file_t *a, const pm__log_file_t *b) {
+  return a != b && pm__log_file_disturbs(a, (pm_str_t){b->file.path, strlen(b->file.path)}, b->file.max_files);
+}
+
+static bool has_to_wait(const pm__log_file_t *f) {
+  for (const pm__log_file_t *other = f->manager->log_files; other; other = other->next)
+    if (other->turn < f->turn && has_rest(other) && disturb(f, other)) return true;
+  return false;
+}
+
+/* Something has been written, or given up. */
+static void release_held(pm_manager_t *m) {
+  for (pm__log_file_t *f = m->log_held > 0 ? m->log_files : NULL; f; f = f->next) {
+    if (!f->held || has_to_wait(f)) continue;
+    f->held = false;
+    m->log_held--;
+    make_due(f);
+  }
 }
 
 static pm__log_file_t *next_due(pm_manager_t *m) {
@@ -202,11 +236,13 @@ static pm__log_file_t *next_due(pm_manager_t *m) {
 /* Nothing is to be written any more before another start: meanwhile somebody may
  * move the file away. One that is closing has had its try and goes. */
 static void settle(pm__log_file_t *f) {
-  if (f->working || f->is_due || (has_rest(f) && !(f->closing && f->failed))) return;
+  pm_manager_t *m = f->manager;
+  if (f->working || f->is_due || (has_rest(f) && (f->held || !(f->closing && f->failed)))) return;
   if (f->closing)
     free_file(f);
   else if (f->process && !pm__process_is_live(f->process))
     pm__append_file_close(&f->file);
+  release_held(m);
 }
 
 static void after_work(uv_work_t *work, int status);
@@ -227,6 +263,7 @@ static void begin_works(pm_manager_t *m) {
 void pm__log_file_add(pm__log_file_t *f, pm_stream_t stream, uint64_t time, const pm_str_t *lines, size_t count) {
   char prefix[PREFIX_SIZE];
   size_t prefix_len = print_prefix(prefix, stream, time);
+  if (f->superseded) return;
   for (size_t i = 0; i < count; i++) {
     note_lost(f);
     if (f->lost > 0 || !make_room(&f->waiting, prefix_len + lines[i].len + 1)) {
@@ -266,6 +303,8 @@ static void note_result(pm__log_file_t *f) {
   if (!has_rest(f) && f->lost == 0) {
     f->spell_lost = 0;
     f->loss_told = false;
+    shrink(&f->waiting);
+    shrink(&f->writing);
   }
   if (!f->failed && (has_rest(f) || f->lost > 0)) make_due(f);
   if (f->failed && !f->closing && !f->manager->closing) arm_retry(f->manager);
@@ -335,7 +374,19 @@ pm__log_file_t *pm__log_file_new(pm_manager_t *m, pm_str_t path, const pm_option
   if (f->next) f->next->prev = f;
   m->log_files = f;
   pm__manager_hold(m);
+  pm__log_file_begin(f);
   return f;
+}
+
+void pm__log_file_begin(pm__log_file_t *f) {
+  pm_manager_t *m = f->manager;
+  f->superseded = false;
+  if (!has_rest(f)) f->turn = ++m->log_turns;
+  for (pm__log_file_t *other = m->log_files; other; other = other->next)
+    if (disturb(f, other)) other->superseded = true;
+  if (f->held || f->is_due || !has_to_wait(f)) return;
+  f->held = true;
+  m->log_held++;
 }
 
 const char *pm__log_file_path(const pm__log_file_t *f) {

@@ -25,6 +25,11 @@ unsigned pm__log_file_max_files(const pm__log_file_t *file);
  * other. */
 bool pm__log_file_disturbs(const pm__log_file_t *file, pm_str_t path, unsigned max_files);
 
+/* Its process starts again after its end; no live one may disturb it. What processes
+ * that have ended had for files in its way is written first; what comes for those from
+ * now on is not. */
+void pm__log_file_begin(pm__log_file_t *file);
+
 /* Lines that were read at `time` (microseconds since the epoch). They are on their
  * way when the loop turns. process is told of errors, once for each spell of them; to be
  * called where events may be queued. */

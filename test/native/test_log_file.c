@@ -1031,6 +1031,30 @@ static void test_a_hanging_disk_leaves_the_pool_alone(void **state) {
   close_place(&p);
 }
 
+/* Their writes and rotations would mix. */
+static void test_the_last_lines_of_the_one_before_come_first(void **state) {
+  (void)state;
+  place_t p;
+  open_place(&p);
+  let_disk_hang(true);
+  host_spawn(&p.h, "a", "numbered-lines", "100");
+  host_wait(&p.h, "a", PM_EVENT_EXIT, 1);
+  host_spawn(&p.h, "b", "numbered-lines", "50");
+  host_wait(&p.h, "b", PM_EVENT_EXIT, 1);
+  for (int ms = 0; ms < PATIENCE_MS && count_disk_writers() == 0; ms += 10)
+    host_pass_time(&p.h, 10);
+  host_pass_time(&p.h, 50);
+  int writers = count_disk_writers();
+  let_disk_hang(false);
+  assert_int_equal(writers, 1);
+  host_wait_idle(&p.h);
+  char *log = read_file(p.path, NULL);
+  strip(log);
+  assert_string_equal(assert_numbers(assert_numbers(log, 1, 100), 1, 50), "");
+  free(log);
+  close_place(&p);
+}
+
 /* The end of the host waits a second for it, not for ever. */
 static void test_the_end_with_a_hanging_disk(void **state) {
   (void)state;
@@ -1100,6 +1124,7 @@ int main(void) {
       cmocka_unit_test(test_kill_all_writes_everything),
       cmocka_unit_test(test_the_end_with_a_full_disk),
       cmocka_unit_test(test_a_hanging_disk_leaves_the_pool_alone),
+      cmocka_unit_test(test_the_last_lines_of_the_one_before_come_first),
       cmocka_unit_test(test_the_end_with_a_hanging_disk),
       cmocka_unit_test(test_a_forgotten_process_s_file_is_written),
   };
