@@ -41,6 +41,13 @@ ssize_t write(int fd, const void *bytes, size_t len) {
   return syscall(SYS_write, fd, bytes, len);
 }
 
+static bool is_cut; /* what follows pread's look at the size */
+
+/* Instead of libc's. */
+ssize_t pread(int fd, void *bytes, size_t len, off_t at) {
+  return is_cut ? 0 : syscall(SYS_pread64, fd, bytes, len, at);
+}
+
 static void let_disk_hang(bool hangs) {
   pthread_mutex_lock(&disk);
   disk_hangs = hangs;
@@ -844,6 +851,34 @@ static void test_half_a_long_line_is_completed(void **state) {
   remove_scratch(directory);
 }
 
+/* By somebody else, between the look at its size and that at its end. */
+static void test_a_file_that_is_cut_meanwhile(void **state) {
+  (void)state;
+  char directory[256];
+  char path[400];
+  const char *syscall = NULL;
+  size_t written;
+  pm__append_file_t file;
+  make_scratch(directory, sizeof(directory));
+  snprintf(path, sizeof(path), "%s/log", directory);
+  pm__append_file_init(&file, path, SMALL_FILE, 5);
+  assert_int_equal(pm__append_file_write(&file, "one\n", 4, &written, &syscall), 0);
+  pm__append_file_close(&file);
+  errno = 0;
+  is_cut = true;
+  int r = pm__append_file_write(&file, "two\n", 4, &written, &syscall);
+  is_cut = false;
+  assert_int_equal(r, UV_EIO);
+  assert_string_equal(syscall, "pread");
+  assert_int_equal(written, 0);
+  assert_int_equal(pm__append_file_write(&file, "two\n", 4, &written, &syscall), 0);
+  pm__append_file_close(&file);
+  char *log = read_file(path, NULL);
+  assert_string_equal(log, "one\ntwo\n");
+  free(log);
+  remove_scratch(directory);
+}
+
 /* A file system of so many bytes that is mounted nowhere and goes with its
  * descriptor; negative if this user may not have one. */
 static int tiny_file_system(const char *size) {
@@ -1119,6 +1154,7 @@ int main(void) {
       cmocka_unit_test(test_a_flood_of_empty_lines),
       cmocka_unit_test(test_a_line_of_any_length),
       cmocka_unit_test(test_half_a_long_line_is_completed),
+      cmocka_unit_test(test_a_file_that_is_cut_meanwhile),
       cmocka_unit_test(test_a_full_disk),
       cmocka_unit_test(test_closing_writes_everything),
       cmocka_unit_test(test_kill_all_writes_everything),
