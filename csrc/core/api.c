@@ -184,6 +184,7 @@ int pm_process_restart(pm_manager_t *m, pm_str_t id, pm_done_cb cb, void *arg, p
     pm__free(w);
     return pm__error_no_memory(error);
   }
+  if (p->log_file && !pm__process_is_live(p)) pm__log_file_begin(p->log_file);
   add_waiter(&p->restart_waiters, w);
   pm__process_handle(p, PM__RESTART);
   hand_over(m);

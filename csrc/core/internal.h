@@ -211,8 +211,12 @@ struct pm_manager {
   uv_timer_t tick;
   pm__input_t *flushes; /* that have something to write when the present work is done */
   pm__log_file_t *log_files;
-  uv_timer_t retry; /* of those that could not be written */
-  uv_idle_t turn;   /* delivers what API calls queued */
+  pm__log_file_t *log_due, *log_due_last; /* that have something to write and wait for their turn */
+  unsigned log_writes;                    /* under way in the thread pool */
+  unsigned log_held;                      /* files that wait for those of ended processes */
+  uint64_t log_turns;                     /* starts of processes with log files */
+  uv_timer_t retry;                       /* of those that could not be written */
+  uv_idle_t turn;                         /* delivers what API calls queued */
   pm__meter_room_t meter_room;
   bool sampling;          /* a round of samples is under way */
   bool announced;         /* and will be told of: the timer has begun it */

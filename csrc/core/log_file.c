@@ -16,6 +16,17 @@
  * shall not be outrun by that. Ms after an error until it is tried again. */
 enum { MOST_WAITING = 16 << 20, ENOUGH_WAITING = 8 << 20, FIRST_BUFFER = 4096, RETRY_AFTER = 1000 };
 
+/* What a buffer keeps of its memory while there is nothing to write. */
+enum { KEPT_BUFFER = 64 << 10 };
+
+/* Of a manager's files at one time: a disk that hangs holds no more of the pool's four
+ * threads, which the host needs for other things; and with one the other disks' files
+ * would wait for it. */
+enum { MOST_WRITES = 2 };
+
+/* Ms that the host's own end waits for writes under way, in all. */
+enum { END_PATIENCE = 1000 };
+
 typedef struct buffer {
   char *bytes;
   size_t len, capacity;
@@ -28,6 +39,11 @@ struct pm__log_file {
   uv_work_t work;
   uv_mutex_t lock; /* what the thread pool uses, against the host's own end */
   bool working;    /* a write is under way */
+  bool is_due;     /* in the manager's list */
+  pm__log_file_t *due_next;
+  uint64_t turn;   /* counts starts: of files in each other's way the lowest comes first */
+  bool held;       /* until an older one, of an ended process, is written */
+  bool superseded; /* another process has its path since */
   bool closing;
   bool failed; /* the last write did not work */
   bool failure_told;
@@ -61,6 +77,12 @@ static bool make_room(buffer_t *b, size_t len) {
   b->bytes = bytes;
   b->capacity = capacity;
   return true;
+}
+
+static void shrink(buffer_t *b) {
+  if (b->capacity <= KEPT_BUFFER) return;
+  pm__free(b->bytes);
+  *b = (buffer_t){0};
 }
 
 static void put(buffer_t *b, const char *bytes, size_t len) {
@@ -146,6 +168,7 @@ static void report_loss(pm__log_file_t *f) {
 
 static void free_file(pm__log_file_t *f) {
   pm_manager_t *m = f->manager;
+  if (f->held) m->log_held--;
   *(f->prev ? &f->prev->next : &m->log_files) = f->next;
   if (f->next) f->next->prev = f->prev;
   pm__append_file_close(&f->file);
@@ -169,18 +192,78 @@ static bool take_waiting(pm__log_file_t *f) {
   return f->writing.len > 0;
 }
 
+static bool has_rest(const pm__log_file_t *f) {
+  return f->working || f->writing.len + f->waiting.len > 0;
+}
+
+static void make_due(pm__log_file_t *f) {
+  pm_manager_t *m = f->manager;
+  if (f->is_due || f->working || f->held) return;
+  *(m->log_due ? &m->log_due_last->due_next : &m->log_due) = f;
+  m->log_due_last = f;
+  f->due_next = NULL;
+  f->is_due = true;
+}
+
+/* By path alone: whatever their processes do. */
+static bool disturb(const pm__log_file_t *a, const pm__log_file_t *b) {
+  return a != b && pm__log_file_disturbs(a, (pm_str_t){b->file.path, strlen(b->file.path)}, b->file.max_files);
+}
+
+static bool has_to_wait(const pm__log_file_t *f) {
+  for (const pm__log_file_t *other = f->manager->log_files; other; other = other->next)
+    if (other->turn < f->turn && has_rest(other) && disturb(f, other)) return true;
+  return false;
+}
+
+/* Something has been written, or given up. */
+static void release_held(pm_manager_t *m) {
+  for (pm__log_file_t *f = m->log_held > 0 ? m->log_files : NULL; f; f = f->next) {
+    if (!f->held || has_to_wait(f)) continue;
+    f->held = false;
+    m->log_held--;
+    make_due(f);
+  }
+}
+
+static pm__log_file_t *next_due(pm_manager_t *m) {
+  pm__log_file_t *f = m->log_due;
+  m->log_due = f->due_next;
+  f->is_due = false;
+  return f;
+}
+
+/* Nothing is to be written any more before another start: meanwhile somebody may
+ * move the file away. One that is closing has had its try and goes. */
+static void settle(pm__log_file_t *f) {
+  pm_manager_t *m = f->manager;
+  if (f->working || f->is_due || (has_rest(f) && (f->held || !(f->closing && f->failed)))) return;
+  if (f->closing)
+    free_file(f);
+  else if (f->process && !pm__process_is_live(f->process))
+    pm__append_file_close(&f->file);
+  release_held(m);
+}
+
 static void after_work(uv_work_t *work, int status);
 
-static void begin_work(pm__log_file_t *f) {
-  if (f->working || !take_waiting(f)) return;
-  if (uv_queue_work(f->manager->loop, &f->work, do_work, after_work) != 0) return;
-  f->working = true;
-  f->manager->works++;
+static void begin_works(pm_manager_t *m) {
+  while (m->log_due && m->log_writes < MOST_WRITES) {
+    pm__log_file_t *f = next_due(m);
+    f->working = take_waiting(f) && uv_queue_work(m->loop, &f->work, do_work, after_work) == 0;
+    if (f->working) {
+      m->works++;
+      m->log_writes++;
+    } else {
+      settle(f);
+    }
+  }
 }
 
 void pm__log_file_add(pm__log_file_t *f, pm_stream_t stream, uint64_t time, const pm_str_t *lines, size_t count) {
   char prefix[PREFIX_SIZE];
   size_t prefix_len = print_prefix(prefix, stream, time);
+  if (f->superseded) return;
   for (size_t i = 0; i < count; i++) {
     note_lost(f);
     if (f->lost > 0 || !make_room(&f->waiting, prefix_len + lines[i].len + 1)) {
@@ -190,7 +273,9 @@ void pm__log_file_add(pm__log_file_t *f, pm_stream_t stream, uint64_t time, cons
     put(&f->waiting, prefix, prefix_len);
     if (lines[i].len > 0) put(&f->waiting, lines[i].base, lines[i].len);
     put(&f->waiting, "\n", 1);
-    if (f->waiting.len >= ENOUGH_WAITING && !f->failed) begin_work(f);
+    if (f->failed) continue;
+    make_due(f);
+    if (f->waiting.len >= ENOUGH_WAITING) begin_works(f->manager);
   }
   if (f->lost > 0) report_loss(f);
 }
@@ -198,7 +283,8 @@ void pm__log_file_add(pm__log_file_t *f, pm_stream_t stream, uint64_t time, cons
 static void on_retry(uv_timer_t *timer) {
   pm_manager_t *m = timer->data;
   for (pm__log_file_t *f = m->log_files; f; f = f->next)
-    begin_work(f);
+    if (f->failed) make_due(f);
+  begin_works(m);
   if (!m->closing) pm__manager_update_active(m);
 }
 
@@ -208,29 +294,20 @@ static void arm_retry(pm_manager_t *m) {
   if (!uv_is_active((uv_handle_t *)&m->retry)) uv_timer_start(&m->retry, on_retry, RETRY_AFTER, 0);
 }
 
-/* Nothing is to be written any more before another start; meanwhile somebody may
- * move the file away. */
-static void let_go_if_done(pm__log_file_t *f) {
-  bool is_done = f->process && !pm__process_is_live(f->process);
-  if (is_done && !f->working && f->writing.len + f->waiting.len == 0) pm__append_file_close(&f->file);
-}
-
 static void note_result(pm__log_file_t *f) {
-  bool worked = f->err == 0;
-  f->failed = !worked;
-  if (worked)
-    f->failure_told = false;
-  else
+  f->failed = f->err != 0;
+  if (f->failed)
     report_failure(f);
-  if (f->writing.len + f->waiting.len == 0 && f->lost == 0) {
+  else
+    f->failure_told = false;
+  if (!has_rest(f) && f->lost == 0) {
     f->spell_lost = 0;
     f->loss_told = false;
+    shrink(&f->waiting);
+    shrink(&f->writing);
   }
-  if (worked)
-    begin_work(f);
-  else if (!f->closing && !f->manager->closing)
-    arm_retry(f->manager);
-  let_go_if_done(f);
+  if (!f->failed && (has_rest(f) || f->lost > 0)) make_due(f);
+  if (f->failed && !f->closing && !f->manager->closing) arm_retry(f->manager);
 }
 
 static void after_work(uv_work_t *work, int status) {
@@ -239,14 +316,15 @@ static void after_work(uv_work_t *work, int status) {
   (void)status; /* nobody cancels it */
   f->working = false;
   m->works--;
+  m->log_writes--;
   note_result(f);
-  if (f->closing && !f->working) free_file(f);
+  settle(f);
+  begin_works(m);
   if (!m->closing) pm__events_deliver(m);
 }
 
 void pm__log_files_flush(pm_manager_t *m) {
-  for (pm__log_file_t *f = m->log_files; f; f = f->next)
-    if (!f->failed && f->waiting.len > 0) begin_work(f);
+  begin_works(m);
 }
 
 void pm__log_files_init(pm_manager_t *m) {
@@ -255,9 +333,20 @@ void pm__log_files_init(pm_manager_t *m) {
   m->retry.data = m;
 }
 
+static bool lock_until(uv_mutex_t *lock, uint64_t deadline) {
+  while (uv_mutex_trylock(lock) != 0) {
+    if (uv_hrtime() >= deadline) return false;
+    uv_sleep(1);
+  }
+  return true;
+}
+
+/* Once a write does not end, no other file is touched: it may be on the same disk. */
 void pm__log_files_write_now(pm_manager_t *m) {
+  uint64_t deadline = uv_hrtime() + (uint64_t)END_PATIENCE * 1000000;
   for (pm__log_file_t *f = m->log_files; f; f = f->next) {
-    uv_mutex_lock(&f->lock);
+    if (!has_rest(f) && f->lost == 0) continue;
+    if (!lock_until(&f->lock, deadline)) return;
     f->err = 0;
     while (f->err == 0 && take_waiting(f))
       write_out(f);
@@ -285,7 +374,19 @@ pm__log_file_t *pm__log_file_new(pm_manager_t *m, pm_str_t path, const pm_option
   if (f->next) f->next->prev = f;
   m->log_files = f;
   pm__manager_hold(m);
+  pm__log_file_begin(f);
   return f;
+}
+
+void pm__log_file_begin(pm__log_file_t *f) {
+  pm_manager_t *m = f->manager;
+  f->superseded = false;
+  if (!has_rest(f)) f->turn = ++m->log_turns;
+  for (pm__log_file_t *other = m->log_files; other; other = other->next)
+    if (disturb(f, other)) other->superseded = true;
+  if (f->held || f->is_due || !has_to_wait(f)) return;
+  f->held = true;
+  m->log_held++;
 }
 
 const char *pm__log_file_path(const pm__log_file_t *f) {
@@ -321,14 +422,15 @@ void pm__log_file_set_process(pm__log_file_t *f, pm__process_t *p) {
 }
 
 void pm__log_file_rest(pm__log_file_t *f) {
-  if (f) let_go_if_done(f);
+  if (f) settle(f);
 }
 
 void pm__log_file_close(pm__log_file_t *f) {
   if (!f) return;
+  pm_manager_t *m = f->manager;
   f->process = NULL;
   f->closing = true;
-  if (f->working) return;
-  begin_work(f);
-  if (!f->working) free_file(f);
+  if (has_rest(f) || f->lost > 0) make_due(f);
+  settle(f);
+  begin_works(m);
 }

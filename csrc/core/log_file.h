@@ -25,6 +25,11 @@ unsigned pm__log_file_max_files(const pm__log_file_t *file);
  * other. */
 bool pm__log_file_disturbs(const pm__log_file_t *file, pm_str_t path, unsigned max_files);
 
+/* Its process starts again after its end; no live one may disturb it. What processes
+ * that have ended had for files in its way is written first; what comes for those from
+ * now on is not. */
+void pm__log_file_begin(pm__log_file_t *file);
+
 /* Lines that were read at `time` (microseconds since the epoch). They are on their
  * way when the loop turns. process is told of errors, once for each spell of them; to be
  * called where events may be queued. */
@@ -44,7 +49,8 @@ void pm__log_files_flush(pm_manager_t *m);
  * then. NULL is fine. */
 void pm__log_file_close(pm__log_file_t *file);
 
-/* For the host's own end: all that waits is written when it returns. */
+/* For the host's own end: all that waits is written when it returns, unless a write that
+ * is under way does not end within a second. */
 void pm__log_files_write_now(pm_manager_t *m);
 
 #endif /* PM_CORE_LOG_FILE_H */

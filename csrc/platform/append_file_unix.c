@@ -30,6 +30,7 @@ static int fail(const char **syscall, const char *name) {
 static int end_line(pm__append_file_t *f, const char **syscall) {
   char last;
   if (f->size == 0) return 0;
+  errno = EIO; /* if somebody cuts it at this moment, which is no error of the call's */
   if (pread(f->fd, &last, 1, (off_t)f->size - 1) != 1) return fail(syscall, "pread");
   if (last == '\n') return 0;
   if (write(f->fd, "\n", 1) != 1) return fail(syscall, "write");
@@ -43,14 +44,18 @@ static int open_file(pm__append_file_t *f, const char **syscall) {
   if (f->fd >= 0) return 0;
   f->fd = open(f->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
   if (f->fd < 0) return fail(syscall, "open");
-  if (fstat(f->fd, &stat) != 0 || !S_ISREG(stat.st_mode)) {
-    pm__append_file_close(f);
+  int r = fstat(f->fd, &stat) != 0 ? fail(syscall, "fstat") : 0;
+  if (r == 0 && !S_ISREG(stat.st_mode)) {
     errno = S_ISDIR(stat.st_mode) ? EISDIR : EINVAL;
-    return fail(syscall, "open");
+    r = fail(syscall, "open");
+  }
+  if (r != 0) {
+    pm__append_file_close(f);
+    return r;
   }
   f->size = (uint64_t)stat.st_size;
   f->is_in_line = false;
-  int r = end_line(f, syscall);
+  r = end_line(f, syscall);
   if (r != 0) pm__append_file_close(f);
   return r;
 }

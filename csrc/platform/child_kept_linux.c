@@ -83,8 +83,14 @@ static void give_up_watching(pm__child_t *child) {
   if (!child->on_close) child->on_settled(child);
 }
 
+static void on_control(pm__watch_t *watch);
+
+/* Of two keepers, the outer one. What the inner one has said counts first, whichever
+ * the loop tells of first: after it the end of the outer one may be no loss. */
 static void on_keeper_end(pm__watch_t *watch) {
   pm__child_t *child = watch->data;
+  if (child->socket >= 0) on_control(&child->control);
+  if (child->on_close || !watch->active) return;
   pm__watch_stop(watch);
   look_at_keeper(child);
   /* If not, a debugger has it yet (ptrace(2)). */

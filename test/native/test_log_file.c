@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,48 @@
 #include "pm_fixture.h"
 
 enum { SMALL_FILE = 4096, PATIENCE_MS = 20 * 1000 };
+
+/* ---- a disk that hangs ----------------------------------------------------------------- */
+
+static pthread_mutex_t disk = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t disk_news = PTHREAD_COND_INITIALIZER;
+static bool disk_hangs;
+static int disk_writers; /* that hang in it */
+
+/* Instead of libc's. Files hang while the disk does; pipes never. */
+ssize_t write(int fd, const void *bytes, size_t len) {
+  struct stat st;
+  pthread_mutex_lock(&disk);
+  if (disk_hangs && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+    disk_writers++;
+    while (disk_hangs)
+      pthread_cond_wait(&disk_news, &disk);
+    disk_writers--;
+  }
+  pthread_mutex_unlock(&disk);
+  return syscall(SYS_write, fd, bytes, len);
+}
+
+static bool is_cut; /* what follows pread's look at the size */
+
+/* Instead of libc's. */
+ssize_t pread(int fd, void *bytes, size_t len, off_t at) {
+  return is_cut ? 0 : syscall(SYS_pread64, fd, bytes, len, at);
+}
+
+static void let_disk_hang(bool hangs) {
+  pthread_mutex_lock(&disk);
+  disk_hangs = hangs;
+  pthread_cond_broadcast(&disk_news);
+  pthread_mutex_unlock(&disk);
+}
+
+static int count_disk_writers(void) {
+  pthread_mutex_lock(&disk);
+  int count = disk_writers;
+  pthread_mutex_unlock(&disk);
+  return count;
+}
 
 /* A host, a directory and a path in it that processes log to. */
 typedef struct place {
@@ -808,6 +851,34 @@ static void test_half_a_long_line_is_completed(void **state) {
   remove_scratch(directory);
 }
 
+/* By somebody else, between the look at its size and that at its end. */
+static void test_a_file_that_is_cut_meanwhile(void **state) {
+  (void)state;
+  char directory[256];
+  char path[400];
+  const char *syscall = NULL;
+  size_t written;
+  pm__append_file_t file;
+  make_scratch(directory, sizeof(directory));
+  snprintf(path, sizeof(path), "%s/log", directory);
+  pm__append_file_init(&file, path, SMALL_FILE, 5);
+  assert_int_equal(pm__append_file_write(&file, "one\n", 4, &written, &syscall), 0);
+  pm__append_file_close(&file);
+  errno = 0;
+  is_cut = true;
+  int r = pm__append_file_write(&file, "two\n", 4, &written, &syscall);
+  is_cut = false;
+  assert_int_equal(r, UV_EIO);
+  assert_string_equal(syscall, "pread");
+  assert_int_equal(written, 0);
+  assert_int_equal(pm__append_file_write(&file, "two\n", 4, &written, &syscall), 0);
+  pm__append_file_close(&file);
+  char *log = read_file(path, NULL);
+  assert_string_equal(log, "one\ntwo\n");
+  free(log);
+  remove_scratch(directory);
+}
+
 /* A file system of so many bytes that is mounted nowhere and goes with its
  * descriptor; negative if this user may not have one. */
 static int tiny_file_system(const char *size) {
@@ -951,6 +1022,98 @@ static void test_the_end_with_a_full_disk(void **state) {
   close_place(&p);
 }
 
+static void no_work(uv_work_t *work) {
+  (void)work;
+}
+
+static void note_work(uv_work_t *work, int status) {
+  assert_int_equal(status, 0);
+  *(bool *)work->data = true;
+}
+
+/* Its threads are libuv's pool, which has four and is the host's, too. */
+static void test_a_hanging_disk_leaves_the_pool_alone(void **state) {
+  (void)state;
+  enum { FILES = 6, MOST_WRITES = 2 };
+  static const char *const ids[FILES] = {"a", "b", "c", "d", "e", "f"};
+  place_t p;
+  char paths[FILES][420];
+  bool done = false;
+  uv_work_t work = {.data = &done};
+  open_place(&p);
+  let_disk_hang(true);
+  for (int i = 0; i < FILES; i++) {
+    snprintf(paths[i], sizeof(paths[i]), "%s-%d", p.path, i);
+    p.h.config.log_file = str(paths[i]);
+    host_spawn(&p.h, ids[i], "numbered-lines", "100");
+    host_wait(&p.h, ids[i], PM_EVENT_EXIT, 1);
+  }
+  uv_queue_work(&p.h.loop, &work, no_work, note_work);
+  for (int ms = 0; ms < PATIENCE_MS && (!done || count_disk_writers() < MOST_WRITES); ms += 10)
+    host_pass_time(&p.h, 10);
+  bool is_free = done;
+  int writers = count_disk_writers();
+  let_disk_hang(false);
+  assert_true(is_free);
+  assert_int_equal(writers, MOST_WRITES);
+  host_wait_idle(&p.h);
+  for (int i = 0; i < FILES; i++) {
+    char *log = read_file(paths[i], NULL);
+    strip(log);
+    assert_string_equal(assert_numbers(log, 1, 100), "");
+    free(log);
+  }
+  close_place(&p);
+}
+
+/* Their writes and rotations would mix. */
+static void test_the_last_lines_of_the_one_before_come_first(void **state) {
+  (void)state;
+  place_t p;
+  open_place(&p);
+  let_disk_hang(true);
+  host_spawn(&p.h, "a", "numbered-lines", "100");
+  host_wait(&p.h, "a", PM_EVENT_EXIT, 1);
+  host_spawn(&p.h, "b", "numbered-lines", "50");
+  host_wait(&p.h, "b", PM_EVENT_EXIT, 1);
+  for (int ms = 0; ms < PATIENCE_MS && count_disk_writers() == 0; ms += 10)
+    host_pass_time(&p.h, 10);
+  host_pass_time(&p.h, 50);
+  int writers = count_disk_writers();
+  let_disk_hang(false);
+  assert_int_equal(writers, 1);
+  host_wait_idle(&p.h);
+  char *log = read_file(p.path, NULL);
+  strip(log);
+  assert_string_equal(assert_numbers(assert_numbers(log, 1, 100), 1, 50), "");
+  free(log);
+  close_place(&p);
+}
+
+/* The end of the host waits a second for it, not for ever. */
+static void test_the_end_with_a_hanging_disk(void **state) {
+  (void)state;
+  place_t p;
+  open_place(&p);
+  let_disk_hang(true);
+  host_spawn(&p.h, "a", "echo-lines");
+  write_text(&p, "a", "one\n");
+  for (int ms = 0; ms < PATIENCE_MS && count_disk_writers() == 0; ms += 10)
+    host_pass_time(&p.h, 10);
+  assert_int_equal(count_disk_writers(), 1);
+  alarm(PATIENCE_MS / 1000); /* it would never return */
+  pm_manager_kill_all(p.h.m);
+  alarm(0);
+  let_disk_hang(false);
+  host_end(&p.h, "a");
+  host_wait_idle(&p.h);
+  char *log = read_file(p.path, NULL);
+  strip(log);
+  assert_string_equal(log, "one\n");
+  free(log);
+  close_place(&p);
+}
+
 static void test_a_forgotten_process_s_file_is_written(void **state) {
   (void)state;
   place_t p;
@@ -991,10 +1154,14 @@ int main(void) {
       cmocka_unit_test(test_a_flood_of_empty_lines),
       cmocka_unit_test(test_a_line_of_any_length),
       cmocka_unit_test(test_half_a_long_line_is_completed),
+      cmocka_unit_test(test_a_file_that_is_cut_meanwhile),
       cmocka_unit_test(test_a_full_disk),
       cmocka_unit_test(test_closing_writes_everything),
       cmocka_unit_test(test_kill_all_writes_everything),
       cmocka_unit_test(test_the_end_with_a_full_disk),
+      cmocka_unit_test(test_a_hanging_disk_leaves_the_pool_alone),
+      cmocka_unit_test(test_the_last_lines_of_the_one_before_come_first),
+      cmocka_unit_test(test_the_end_with_a_hanging_disk),
       cmocka_unit_test(test_a_forgotten_process_s_file_is_written),
   };
   return cmocka_run_group_tests_name("log_file", tests, NULL, NULL);
