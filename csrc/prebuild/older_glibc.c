@@ -31,3 +31,7 @@ int dladdr(const void *address, Dl_info *info) {
 int fstatat64(int dir, const char *path, struct stat64 *out, int flags) {
   return (int)syscall(SYS_newfstatat, dir, path, out, flags);
 }
+
+int fstat64(int fd, struct stat64 *out) {
+  return (int)syscall(SYS_fstat, fd, out);
+}
