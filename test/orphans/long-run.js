@@ -110,6 +110,7 @@ async function runVariant ({ name, make, setting }) {
 }
 
 async function main () {
+  process.exitCode = 1 // until the end is reached: Node ends with 0 when its loop runs dry
   let failed = 0
   console.log(`${runs} runs of each cell: survivors/processes, and the slowest from the host's end until nothing was left`)
   for (const variant of variants()) failed += await runVariant(variant)

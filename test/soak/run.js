@@ -91,6 +91,7 @@ async function hosts (random, directory, tally, isOver) {
 }
 
 async function main () {
+  process.exitCode = 1 // until the end is reached: Node ends with 0 when its loop runs dry
   compileFixtures()
   const random = new Random(Number(values.seed))
   const tally = new Tally()
