@@ -174,10 +174,16 @@ class Generation {
     if (send(pid, 'SIGKILL')) this.#tally.killed('descendant')
   }
 
+  #isAnyLost () {
+    // A link of a chain is easily overlooked.
+    for (let i = 0; i < MOST_LOOKS / 5; i++) if (isAnyInSession(this.#lostSessions)) return true
+    return false
+  }
+
   /* What only the host can find must be gone before the host is. */
   #killHost () {
     if (this.#isToldToEnd || this.#ambush) return
-    if (this.#mode === 'keepers' && isAnyInSession(this.#lostSessions)) return
+    if (this.#mode === 'keepers' && this.#isAnyLost()) return
     const signal = this.#random.chance(0.2) ? 'SIGTERM' : 'SIGKILL'
     this.#note(`${signal}: host`)
     this.#wasKilled = true
