@@ -3,7 +3,7 @@
 // A manager inside a managed tree: its host is asked to end, and its trees are its own affair.
 
 const path = require('node:path')
-const { makeManager, wrote, once, portable } = require('../support/manager')
+const { makeManager, wrote, once, portable, preload } = require('../support/manager')
 const { fixture } = require('../support/children')
 
 /* The portable backend has no keepers. */
@@ -28,7 +28,10 @@ async function startGateway (options, server) {
   const argument = JSON.stringify({ server, containment: options.containment })
   const module = JSON.stringify(path.join(__dirname, '..', '..', 'lib', 'process-manager.js'))
   const script = `(${gateway})({ ProcessManager: require(${module}), ...${argument} })`
-  const id = manager.spawnProcess({ command: process.execPath, args: ['-e', script], inheritEnv: true })
+  const env = preload && { LD_PRELOAD: preload }
+  const id = manager.spawnProcess({
+    command: process.execPath, args: ['-e', script], inheritEnv: true, env, allowUnsafeEnv: ['LD_PRELOAD']
+  })
   await wrote(manager, id, 'ready')
   const written = () => manager.getProcessLogs(id).stdout
   return { manager, id, written }
