@@ -504,9 +504,10 @@ int pm_process_log_watch(pm_manager_t *m, pm_str_t id, uint64_t seq);
  * run; or why the pipe cannot be watched again. */
 int pm_process_pause(pm_manager_t *m, pm_str_t id, bool paused);
 
-/* Queues a message for stdin, with a "\n" behind it. What is queued within one
- * turn of the loop, or one callback, is written by one system call. UV_EINVAL and
- * *error when there is a line end in it; else as pm_process_write. */
+/* Sends a message to stdin, with a "\n" behind it: at once while no turn of the
+ * loop, or callback, sends more than one; after one that did, all of a turn by one
+ * system call at its end. UV_EINVAL and *error when there is a line end in it; else
+ * as pm_process_write. */
 int pm_process_send(pm_manager_t *m, pm_str_t id, pm_str_t message, bool *ready, pm_error_t *error);
 
 /* Queues bytes for stdin (copied). *ready is false when the caller should wait

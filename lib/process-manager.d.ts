@@ -134,7 +134,8 @@ declare class ProcessManager extends EventEmitter {
   writeStdin(processId: string, data: string | NodeJS.ArrayBufferView): boolean
 
   /**
-   * Queues a message for stdin, as one line. What is sent in one turn of the loop is written together.
+   * Sends a message to stdin, as one line: at once while each turn of the loop sends one at most, else those of a turn
+   * together.
    *
    * @param message a string, a Buffer or a typed array is sent as it is, everything else as JSON
    * @returns false: better wait for `'drain'`

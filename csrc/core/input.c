@@ -253,7 +253,30 @@ static void flush_no_more(pm__input_t *in) {
   while (*at != in)
     at = &(*at)->flush_next;
   *at = in->flush_next;
-  in->flush_due = false;
+  in->flush_due = in->write_due = false;
+}
+
+static void write_later(pm__input_t *in) {
+  in->write_due = true;
+  flush_later(in);
+}
+
+/* Who has one request outstanding waits for its way there and back: such a message is
+ * written at once. Who sends several in a turn is better off with one write for all. So
+ * a message goes at once when those of the last turns with messages were alone in them;
+ * one turn of several is believed at once. */
+enum { SURELY_ALONE = 2 };
+
+static bool goes_at_once(const pm__input_t *in) {
+  return !in->first && in->sent == 0 && in->alone == SURELY_ALONE;
+}
+
+static void end_turn(pm__input_t *in) {
+  if (in->sent > 1)
+    in->alone = 0;
+  else if (in->sent == 1 && in->alone < SURELY_ALONE)
+    in->alone++;
+  in->sent = 0;
 }
 
 int pm__input_send(pm__input_t *in, pm_str_t message, bool *ready, pm_error_t *error) {
@@ -264,10 +287,16 @@ int pm__input_send(pm__input_t *in, pm_str_t message, bool *ready, pm_error_t *e
   if (memchr(message.base, '\n', message.len))
     return pm__error_set(error, UV_EINVAL, "ERR_INVALID_MESSAGE", "TypeError",
                          "message must be one line, without a line end in it");
+  bool at_once = goes_at_once(in);
   bool was_empty = !in->first;
   if (!put_behind(in, message, (pm_str_t){"\n", 1})) return pm__error_no_memory(error);
-  if (was_empty) flush_later(in);
-  *ready = is_ready(in);
+  if (in->sent < UINT_MAX) in->sent++;
+  flush_later(in);
+  if (at_once)
+    write_waiting(in);
+  else if (was_empty)
+    write_later(in);
+  if (in->first) *ready = is_ready(in);
   return 0;
 }
 
@@ -276,11 +305,14 @@ void pm__inputs_flush(pm_manager_t *m) {
     pm__input_t *in = m->flushes;
     /* Without memory for what it may have to tell it goes by way of the loop. */
     bool may_tell = pm__events_reserve(m, PM__EVENTS_PER_CALL) == 0;
+    bool write_due = in->write_due;
     flush_no_more(in);
+    end_turn(in);
+    if (!write_due) continue;
     if (may_tell)
       write_waiting(in);
     else if (pm__pipe_watch_writable(&in->pipe, on_writable) != 0)
-      flush_later(in);
+      write_later(in);
     if (!may_tell) break;
   }
 }
@@ -296,6 +328,7 @@ void pm__input_open(pm__input_t *in, pm__run_t *run, int fd) {
   in->pipe.data = in;
   in->pipe.fd = -1;
   if (fd < 0) return;
+  in->alone = SURELY_ALONE;
   pm__pipe_open(&in->pipe, &run->process->manager->poller, fd);
   pm__run_opened(run);
 }

@@ -1,7 +1,8 @@
 /*
- * Stdin of a command: bytes are written at once while the pipe takes them, messages
- * when the present work is done, all together; what the pipe does not take is
- * queued, up to maxStdinBytes.
+ * Stdin of a command: bytes are written at once while the pipe takes them. So is a
+ * message where the turns before had one message each; else all of a turn are written
+ * together when its work is done. What the pipe does not take is queued, up to
+ * maxStdinBytes.
  */
 #ifndef PM_CORE_INPUT_H
 #define PM_CORE_INPUT_H
@@ -17,7 +18,7 @@ int pm__input_write(pm__input_t *in, pm_str_t data, bool *ready, pm_error_t *err
 /* As pm_process_send, once the process is known. */
 int pm__input_send(pm__input_t *in, pm_str_t message, bool *ready, pm_error_t *error);
 
-/* Writes what has been sent since the last time. */
+/* Ends the turn for messages: writes what has been sent in it. */
 void pm__inputs_flush(pm_manager_t *m);
 
 /* Closes when the queue is empty, at once if it is. Returns whether it is closed. */

@@ -61,8 +61,11 @@ typedef struct pm__input {
   uint64_t unsent;   /* bytes given up */
   bool end_pending;  /* close when the queue is empty */
   bool drain_wanted; /* a write was answered with "wait" */
-  bool flush_due;    /* in the manager's list of those that are written when its work is done */
+  bool flush_due;    /* in the manager's list of those whose turn ends when its work is done */
+  bool write_due;    /* then what is queued is written: nobody waits for room yet */
   bool grown;        /* the pipe has been made larger, or that was tried */
+  unsigned sent;     /* messages of this turn */
+  unsigned alone;    /* turns in a row with one message, up to SURELY_ALONE */
   struct pm__input *flush_next;
 } pm__input_t;
 

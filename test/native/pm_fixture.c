@@ -271,6 +271,20 @@ void host_end(host_t *h, const char *id) {
   assert_true(host_answer(h, &a));
 }
 
+int host_write_block(host_t *h, const char *id, size_t len, bool *ready) {
+  static char block[1 << 20];
+  assert_true(len <= sizeof(block));
+  for (size_t i = 0; i < len; i++)
+    block[i] = (char)('a' + i % 26);
+  return pm_process_write(h->m, str(id), (pm_str_t){block, len}, ready, &h->error);
+}
+
+bool host_end_stdin(host_t *h, const char *id) {
+  bool closed;
+  assert_int_equal(pm_process_close_stdin(h->m, str(id), &closed), 0);
+  return closed;
+}
+
 pm_status_t host_status(host_t *h, const char *id) {
   pm_status_t status;
   assert_int_equal(pm_process_status(h->m, str(id), &status), 0);

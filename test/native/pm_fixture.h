@@ -132,6 +132,12 @@ bool host_answer(host_t *h, answer_t *a);
 /* Stop with the process's own timeout, and wait; must be answered by true. */
 void host_end(host_t *h, const char *id);
 
+/* Writes so many letters to its stdin, 1 MiB at most; returns as pm_process_write. */
+int host_write_block(host_t *h, const char *id, size_t len, bool *ready);
+
+/* Ends its stdin; whether it is closed already. */
+bool host_end_stdin(host_t *h, const char *id);
+
 pm_status_t host_status(host_t *h, const char *id);
 #define assert_state(h, id, status_, state_)                                                                           \
   do {                                                                                                                 \

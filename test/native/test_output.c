@@ -108,11 +108,6 @@ static void write_hex(host_t *h, const char *id, const char *hex) {
   host_turn(h, 2);
 }
 
-static void close_stdin(host_t *h, const char *id) {
-  bool closed;
-  assert_int_equal(pm_process_close_stdin(h->m, str(id), &closed), 0);
-}
-
 static void test_line_ends(void **state) {
   (void)state;
   host_t h;
@@ -127,7 +122,7 @@ static void test_line_ends(void **state) {
   static const char before[] = "a\nb\n\nc\0\rd\ne\n";
   assert_int_equal(lines->len, sizeof(before) - 1);
   assert_memory_equal(lines->bytes, before, sizeof(before) - 1);
-  close_stdin(&h, "a");
+  host_end_stdin(&h, "a");
   host_wait(&h, "a", PM_EVENT_EXIT, 1);
   static const char after[] = "a\nb\n\nc\0\rd\ne\nf\n";
   assert_int_equal(lines->len, sizeof(after) - 1);
@@ -276,7 +271,7 @@ static void test_rest_is_not_given_to_nobody(void **state) {
   const record_t *output = host_output(&h, "a", PM_STDOUT);
   assert_string_equal(output->bytes, "a");
   pm_manager_listen(h.m, 0);
-  close_stdin(&h, "a");
+  host_end_stdin(&h, "a");
   host_wait(&h, "a", PM_EVENT_EXIT, 1);
   assert_int_equal(output->calls, 1);
   host_close(&h);
