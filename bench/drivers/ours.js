@@ -32,6 +32,8 @@ const outputs = {
 module.exports = async ({ output = 'ring', ...options } = {}) => {
   const manager = new ProcessManager(options)
   const waiting = new Map()
+  const pids = new Map()
+  manager.on('spawn', ({ processId, pid }) => pids.set(processId, pid))
   manager.on('exit', ({ processId, code }) => waiting.get(processId)?.(code, processId))
   /* A child that cannot be started would be waited for in vain. */
   manager.on('error', ({ error }) => {
@@ -51,11 +53,8 @@ module.exports = async ({ output = 'ring', ...options } = {}) => {
 
   return {
     start,
-    /* From the list: getProcessStatus would take a sample of metrics as well. */
-    pids(ids) {
-      const pids = new Map(manager.listProcesses().map(({ id, pid }) => [id, pid]))
-      return ids.map((id) => pids.get(id))
-    },
+    /* As the events told: a status would take a sample of metrics as well. */
+    pids: (ids) => ids.map((id) => pids.get(id)),
     supervise(command, args, onDone) {
       const id = manager.spawnProcess({ command, args, ...noDelay })
       waiting.set(id, (code) => {
