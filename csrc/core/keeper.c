@@ -1,10 +1,7 @@
 #include "keeper.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../platform/keeper_probe.h"
 #include "alloc.h"
@@ -37,14 +34,9 @@ static bool passes(int err) {
 
 int pm__keeper_ready(pm_keeper_t *keeper, pm_error_t *error) {
   if (keeper->fd >= 0) return 0;
-  int fd = open(keeper->path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return unavailable(error, keeper->path, -errno, "open", "the keeper's program cannot be opened");
   pm__keeper_failure_t why;
-  int r = pm__keeper_try(fd, &why);
-  if (r != 0) {
-    close(fd);
-    return unavailable(error, keeper->path, r, why.syscall, why.what);
-  }
+  int fd = pm__keeper_try(keeper->path, &why);
+  if (fd < 0) return unavailable(error, keeper->path, fd, why.syscall, why.what);
   keeper->fd = fd;
   return 0;
 }
@@ -75,6 +67,6 @@ int pm__keeper_descriptor(const pm_keeper_t *keeper) {
 
 void pm_keeper_unref(pm_keeper_t *keeper) {
   if (!keeper || --keeper->refs > 0) return;
-  if (keeper->fd >= 0) close(keeper->fd);
+  if (keeper->fd >= 0) pm__keeper_shut(keeper->fd);
   pm__free(keeper);
 }

@@ -18,8 +18,6 @@ enum { FIRST_LOOK = 1, LAST_LOOK = 64 };
 /* What a guard gives the inner keeper beyond the time that one has. */
 enum { GUARD_PATIENCE = 500 };
 
-enum { KERNEL_SIGSET_SIZE = 8 };
-
 static long now_ms(void) {
   struct timespec t = {0};
   pm__raw2(SYS_clock_gettime, CLOCK_MONOTONIC, PM__RAW_POINTER(&t));
@@ -52,7 +50,7 @@ static int open_signals(void) {
   const int wanted[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT};
   for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
     set |= UINT64_C(1) << (wanted[i] - 1);
-  return (int)pm__raw4(SYS_signalfd4, -1, PM__RAW_POINTER(&set), KERNEL_SIGSET_SIZE, SFD_CLOEXEC | SFD_NONBLOCK);
+  return (int)pm__raw4(SYS_signalfd4, -1, PM__RAW_POINTER(&set), PM__RAW_SIGSET_SIZE, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static void close_fd(int *fd) {
@@ -194,7 +192,7 @@ static void read_socket(pm__keeper_t *k) {
 static bool has_orders(const pm__keeper_t *k) {
   const struct timespec now = {0};
   struct pollfd fd = {.fd = k->socket_fd, .events = POLLIN};
-  return pm__raw5(SYS_ppoll, PM__RAW_POINTER(&fd), 1, PM__RAW_POINTER(&now), 0, KERNEL_SIGSET_SIZE) > 0;
+  return pm__raw5(SYS_ppoll, PM__RAW_POINTER(&fd), 1, PM__RAW_POINTER(&now), 0, PM__RAW_SIGSET_SIZE) > 0;
 }
 
 static bool wants_to_leave(const pm__keeper_t *k) {
@@ -236,7 +234,7 @@ static void wait_for_news(pm__keeper_t *k) {
   struct pollfd fds[] = {{.fd = k->signal_fd, .events = POLLIN},
                          {.fd = k->socket_fd, .events = POLLIN},
                          {.fd = k->parent_fd, .events = POLLIN}};
-  long r = pm__raw5(SYS_ppoll, PM__RAW_POINTER(fds), 3, PM__RAW_POINTER(wait_time(k, &t)), 0, KERNEL_SIGSET_SIZE);
+  long r = pm__raw5(SYS_ppoll, PM__RAW_POINTER(fds), 3, PM__RAW_POINTER(wait_time(k, &t)), 0, PM__RAW_SIGSET_SIZE);
   if (r <= 0) return;
   if (fds[0].revents) read_signals(k);
   if (fds[1].revents) read_socket(k);

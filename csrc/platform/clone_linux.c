@@ -10,8 +10,6 @@
 
 #include "raw_syscall.h"
 
-enum { KERNEL_SIGSET_SIZE = 8 };
-
 static size_t page_size(void) {
   return (size_t)sysconf(_SC_PAGESIZE);
 }
@@ -49,10 +47,10 @@ int pm__clone(int (*child)(void *), char *stack, int flags, void *arg, pid_t *pi
   uint64_t all = ~UINT64_C(0);
   uint64_t before = 0;
   int saved_errno = errno;
-  pm__raw4(SYS_rt_sigprocmask, SIG_SETMASK, PM__RAW_POINTER(&all), PM__RAW_POINTER(&before), KERNEL_SIGSET_SIZE);
+  pm__raw4(SYS_rt_sigprocmask, SIG_SETMASK, PM__RAW_POINTER(&all), PM__RAW_POINTER(&before), PM__RAW_SIGSET_SIZE);
   *pid = clone(child, stack, CLONE_VM | CLONE_VFORK | SIGCHLD | flags, arg, pidfd);
   int r = *pid < 0 ? -errno : 0;
-  pm__raw4(SYS_rt_sigprocmask, SIG_SETMASK, PM__RAW_POINTER(&before), 0, KERNEL_SIGSET_SIZE);
+  pm__raw4(SYS_rt_sigprocmask, SIG_SETMASK, PM__RAW_POINTER(&before), 0, PM__RAW_SIGSET_SIZE);
   errno = saved_errno;
   return r;
 }

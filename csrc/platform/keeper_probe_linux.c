@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "../keeper/protocol.h"
@@ -16,7 +17,7 @@
 /* How the child ends that could not execute the program: no exit code of that. */
 enum { NOT_EXECUTED = 127 };
 
-enum { STACKS = 2, KERNEL_SIGSET_SIZE = 8 };
+enum { STACKS = 2 };
 
 typedef struct attempt {
   int fd;
@@ -38,14 +39,10 @@ PM__RAW static int execute(void *arg) {
 }
 
 /* A host that ignores SIGCHLD is told no exit code, one that waits for any child may
- * take it away: so a child of its own, with default dispositions, waits instead. The
- * struct of rt_sigaction(2) is smaller than this on every architecture. */
+ * take it away: so a child of its own, with default dispositions, waits instead. */
 PM__RAW static int attend(void *arg) {
   attempt_t *a = arg;
-  unsigned long action[8];
-  for (unsigned i = 0; i < sizeof(action) / sizeof(action[0]); i++)
-    action[i] = 0;
-  pm__raw4(SYS_rt_sigaction, SIGCHLD, PM__RAW_POINTER(action), 0, KERNEL_SIGSET_SIZE);
+  pm__raw_default_signal(SIGCHLD);
   int pid = clone(execute, a->stack, CLONE_VM | CLONE_VFORK | SIGCHLD, a);
   if (pid < 0) a->clone_error = -errno;
   while (pid > 0 && pm__raw4(SYS_wait4, pid, PM__RAW_POINTER(&a->status), __WALL, 0) == -EINTR) {
@@ -78,7 +75,7 @@ static int judge(int code, pm__keeper_failure_t *why) {
   }
 }
 
-int pm__keeper_try(int fd, pm__keeper_failure_t *why) {
+static int run_once(int fd, pm__keeper_failure_t *why) {
   pid_t pid;
   void *stacks = pm__stacks_map(STACKS);
   if (!stacks) return fail(why, -errno, "mmap", "there is no memory to start it");
@@ -91,4 +88,17 @@ int pm__keeper_try(int fd, pm__keeper_failure_t *why) {
   if (r != 0) return fail(why, r, "clone", "a process that shares memory cannot be started");
   if (attempt.error != 0) return fail(why, (int)attempt.error, "execveat", "the keeper's program cannot be executed");
   return judge(WIFEXITED(attempt.status) ? WEXITSTATUS(attempt.status) : NOT_EXECUTED, why);
+}
+
+int pm__keeper_try(const char *path, pm__keeper_failure_t *why) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fail(why, -errno, "open", "the keeper's program cannot be opened");
+  int r = run_once(fd, why);
+  if (r == 0) return fd;
+  close(fd);
+  return r;
+}
+
+void pm__keeper_shut(int fd) {
+  close(fd);
 }

@@ -21,6 +21,21 @@
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
 #endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE (1U << 1)
+#endif
+
+/* The kernel's own struct of rt_sigaction(2), all zero for SIG_DFL on every
+ * architecture; larger than any of them, so that its layout does not matter. */
+typedef struct pm__raw_sigaction {
+  unsigned long words[8];
+} pm__raw_sigaction_t;
+
+/* Bytes of the kernel's set of signals. */
+enum { PM__RAW_SIGSET_SIZE = 8 };
 
 /* For functions that run in a child which shares the host's memory: sanitizers'
  * instrumentation would run on a foreign stack, in a process that is half
@@ -84,6 +99,15 @@ static inline long pm__raw2(long nr, long a, long b) {
 
 static inline long pm__raw1(long nr, long a) {
   return pm__raw4(nr, a, 0, 0, 0);
+}
+
+/* Gives a signal its default disposition. Word by word: a compiler makes a memset of
+ * an initializer. */
+PM__RAW __attribute__((unused)) static long pm__raw_default_signal(int signum) {
+  volatile pm__raw_sigaction_t action;
+  for (unsigned i = 0; i < sizeof(action.words) / sizeof(action.words[0]); i++)
+    action.words[i] = 0;
+  return pm__raw4(SYS_rt_sigaction, signum, PM__RAW_POINTER(&action), 0, PM__RAW_SIGSET_SIZE);
 }
 
 #endif /* PM_PLATFORM_RAW_SYSCALL_H */

@@ -16,7 +16,7 @@ void pm__spawner_init(pm__spawner_t *s, pm__poller_t *poller, uv_loop_t *loop, p
     s->reserved[i] = -1;
   s->backend = &pm__spawn_portable;
   if (!portable) pm__spawner_choose(s);
-  if (s->backend->can_keep) s->keeper = pm__keeper_ref(keeper);
+  if (s->backend->kept) s->keeper = pm__keeper_ref(keeper);
   pm__poller_init(poller, loop, s->backend == &pm__spawn_portable);
 }
 
@@ -41,16 +41,16 @@ int pm__spawn_fail(pm__spawn_failure_t *why, int err, const char *syscall, const
   return err;
 }
 
-static const pm__child_kind_t *kind_of(pm_containment_t containment) {
+static const pm__child_kind_t *kind_of(const pm__spawner_t *s, pm_containment_t containment) {
   if (containment == PM_CONTAINMENT_GROUP) return &pm__child_of_group;
-  return containment == PM_CONTAINMENT_NONE ? &pm__child_alone : &pm__child_kept;
+  return containment == PM_CONTAINMENT_NONE ? &pm__child_alone : s->backend->kept;
 }
 
 int pm__spawn(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why) {
   *child = (pm__child_t){.data = child->data, .on_exit = child->on_exit, .on_settled = child->on_settled};
   child->in = child->out = child->err = child->pidfd = child->socket = -1;
   child->exit.code = -1;
-  child->kind = kind_of(spec->containment);
+  child->kind = kind_of(s, spec->containment);
   child->containment = spec->containment;
   child->stop_signal = spec->stop_signal;
   child->to_command = spec->to_command;

@@ -4,13 +4,6 @@
 
 #include "spawn.h"
 
-typedef struct pm__spawn_backend {
-  const char *name;
-  int (*start)(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
-  int (*signal_group)(pm__child_t *child, int signum);
-  bool can_keep; /* has the means for a keeper */
-} pm__spawn_backend_t;
-
 /* What can be done with a child, by how it is contained; the functions are those of
  * spawn.h. */
 typedef struct pm__child_kind {
@@ -30,7 +23,14 @@ typedef struct pm__child_kind {
 
 extern const pm__child_kind_t pm__child_of_group;
 extern const pm__child_kind_t pm__child_alone;
-extern const pm__child_kind_t pm__child_kept; /* where backends can keep */
+extern const pm__child_kind_t pm__child_kept; /* Linux */
+
+typedef struct pm__spawn_backend {
+  const char *name;
+  int (*start)(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
+  int (*signal_group)(pm__child_t *child, int signum);
+  const pm__child_kind_t *kept; /* NULL: it has not the means for a keeper */
+} pm__spawn_backend_t;
 
 /* Waits at most ms for the end of a process. Whether it has come. */
 bool pm__await_end(int pidfd, int ms);

@@ -36,7 +36,7 @@ enum { MOST_SWEEPS = 50 };
 static int clone_start(pm__spawner_t *s, const pm__spawn_spec_t *spec, pm__child_t *child, pm__spawn_failure_t *why);
 static int clone_signal_group(pm__child_t *child, int signum);
 
-static const pm__spawn_backend_t backend_clone = {"clone", clone_start, clone_signal_group, true};
+static const pm__spawn_backend_t backend_clone = {"clone", clone_start, clone_signal_group, &pm__child_kept};
 
 /* By a kernel that lacks the call, valgrind, or a seccomp filter: for good. Anything
  * else, as a table of descriptors that is full at the moment, passes. */

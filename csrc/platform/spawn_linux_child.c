@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/close_range.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -12,13 +11,7 @@
 #include "raw_directory.h"
 #include "raw_syscall.h"
 
-/* The kernel's own struct of rt_sigaction(2), all zero for SIG_DFL on every
- * architecture; larger than any of them, so that its layout does not matter. */
-typedef struct {
-  unsigned long words[8];
-} kernel_sigaction_t;
-
-enum { KERNEL_SIGNALS = 64, KERNEL_SIGSET_SIZE = 8 };
+enum { KERNEL_SIGNALS = 64 };
 
 PM__RAW long pm__launch_fail(pm__launch_t *l, pm__step_t step, long error, const char *path) {
   l->step = step;
@@ -56,12 +49,9 @@ PM__RAW static long place_stdio(pm__launch_t *l) {
 
 /* Ignored signals would survive the exec, SIGCHLD and SIGPIPE among them. */
 PM__RAW long pm__launch_default_signals(pm__launch_t *l) {
-  kernel_sigaction_t action;
-  for (unsigned i = 0; i < sizeof(action.words) / sizeof(action.words[0]); i++)
-    action.words[i] = 0;
   for (int n = 1; n <= KERNEL_SIGNALS; n++) {
     if (n == SIGKILL || n == SIGSTOP) continue;
-    long r = pm__raw4(SYS_rt_sigaction, n, (long)(intptr_t)&action, 0, KERNEL_SIGSET_SIZE);
+    long r = pm__raw_default_signal(n);
     if (r < 0) return pm__launch_fail(l, PM__STEP_SIGACTION, r, 0);
   }
   return 0;
@@ -71,7 +61,7 @@ PM__RAW long pm__launch_default_signals(pm__launch_t *l) {
  * handler here. */
 PM__RAW static long unblock_signals(pm__launch_t *l) {
   uint64_t none = 0;
-  long r = pm__raw4(SYS_rt_sigprocmask, SIG_SETMASK, (long)(intptr_t)&none, 0, KERNEL_SIGSET_SIZE);
+  long r = pm__raw4(SYS_rt_sigprocmask, SIG_SETMASK, (long)(intptr_t)&none, 0, PM__RAW_SIGSET_SIZE);
   return r < 0 ? pm__launch_fail(l, PM__STEP_SIGACTION, r, 0) : 0;
 }
 

@@ -210,4 +210,4 @@ static int portable_signal_group(pm__child_t *child, int signum) {
   return kill(-child->pid, signum) == 0 ? 0 : -errno;
 }
 
-const pm__spawn_backend_t pm__spawn_portable = {"uv_spawn", portable_start, portable_signal_group, false};
+const pm__spawn_backend_t pm__spawn_portable = {"uv_spawn", portable_start, portable_signal_group, NULL};

@@ -155,7 +155,7 @@ bool wants_portable(void) {
 static bool can_keep(void) {
   pm__spawner_t spawner = {.backend = &pm__spawn_portable};
   pm__spawner_choose(&spawner);
-  return spawner.backend->can_keep;
+  return spawner.backend->kept != NULL;
 }
 
 bool wants_keeper(void) {
