@@ -78,6 +78,7 @@ typedef enum {
   PM_OPT_MAX_PROCESSES,
   PM_OPT_MAX_ENDED,
   PM_OPT_MONITOR_INTERVAL,
+  PM_OPT_METRICS_HISTORY,
   PM_OPT_MAX_LOG_LINES,
   PM_OPT_MAX_LOG_BYTES,
   PM_OPT_STOP_TIMEOUT,
@@ -429,6 +430,46 @@ void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t 
  * spawning, with what was seen last. */
 void pm_manager_metrics(pm_manager_t *m, void (*each)(void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics),
                         void *arg);
+
+/* ---- what has been sampled -------------------------------------------------------------- */
+
+/* One of the samples that are taken every monitorInterval, if metricsHistory of them are kept. */
+typedef struct pm_history_sample {
+  uint64_t time;  /* microseconds since the epoch */
+  uint64_t span;  /* microseconds that cpu covers: since the sample before, or the start */
+  uint64_t start; /* which start of the command, 0 the first */
+  double cpu;     /* of the tree: percent of one core */
+  double memory;  /* resident MB of 2^20 bytes */
+  unsigned processes;
+  uint64_t threads;
+} pm_history_sample_t;
+
+/* Which samples; nothing set: all. */
+typedef struct pm_history_query {
+  bool has_since;  /* only later ones */
+  uint64_t since;  /* microseconds since the epoch */
+  bool has_window; /* only those of so many microseconds up to now */
+  uint64_t window;
+  bool has_start; /* only of that start */
+  uint64_t start;
+} pm_history_query_t;
+
+typedef struct pm_range {
+  double min, mean, max;
+} pm_range_t;
+
+/* Of the samples that match; all 0 if there are none. The mean of cpu is over the time that
+ * they cover, those of the rest are over the samples. */
+typedef struct pm_history_summary {
+  size_t count;
+  pm_range_t cpu, memory, processes, threads;
+} pm_history_summary_t;
+
+/* Calls each (may be NULL) for the samples of a process that match, oldest first, and sums
+ * them up. They are kept until the process is removed. UV_ENOENT: unknown id. */
+int pm_process_history(pm_manager_t *m, pm_str_t id, const pm_history_query_t *query,
+                       void (*each)(void *arg, const pm_history_sample_t *sample), void *arg,
+                       pm_history_summary_t *out);
 
 /* ---- metrics that take longer to find out ------------------------------------------- */
 

@@ -11,6 +11,7 @@ const { readOptions, readConfig } = require('./config')
 const { lookup, readCount, readData, readMessage, readPss, readSignal, readTimeout, readTree } = require('./arguments')
 const { findLines, readAbortSignal, readQuery } = require('./log-query')
 const { readMeasurement } = require('./figures')
+const { readHistory, readHistoryQuery } = require('./metrics-history')
 const { readStreams } = require('./stream-status')
 const { fromEngine, unknownProcess, unknownSignal } = require('./errors')
 
@@ -117,6 +118,17 @@ class ProcessManager extends ListeningEmitter {
    */
   async getProcessMetrics(id, options) {
     return readMeasurement(await this.#native.measure(lookup(id), readPss(options)))
+  }
+
+  /**
+   * What the tree of a process used, sample by sample, if `metricsHistory` of them are kept; also after its end.
+   *
+   * @param {{ since?: number, window?: number, start?: number, samples?: boolean }} [query] which; all if not given
+   * @returns {object | undefined} the samples, and their minimum, mean and maximum; undefined for an unknown id
+   */
+  getMetricsHistory(id, query) {
+    const question = readHistoryQuery(query)
+    return readHistory(this.#native.history(lookup(id), ...question), question.at(-1))
   }
 
   /**

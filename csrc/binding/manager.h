@@ -60,6 +60,7 @@ public:
   Napi::Value Status(const Napi::CallbackInfo &info);
   Napi::Value Measure(const Napi::CallbackInfo &info);
   int Prepare(const std::string &id, bool pss, pm_measure_t **out);
+  Napi::Value History(const Napi::CallbackInfo &info);
   Napi::Value List(const Napi::CallbackInfo &info);
   Napi::Value Logs(const Napi::CallbackInfo &info);
   Napi::Value QueryLog(const Napi::CallbackInfo &info);

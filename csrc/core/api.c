@@ -291,6 +291,15 @@ void pm_manager_metrics(pm_manager_t *m, void (*each)(void *arg, pm_str_t id, in
   }
 }
 
+int pm_process_history(pm_manager_t *m, pm_str_t id, const pm_history_query_t *query,
+                       void (*each)(void *arg, const pm_history_sample_t *sample), void *arg,
+                       pm_history_summary_t *out) {
+  const pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  pm__history_read(&p->history, query, pm__wall_clock(), each, arg, out);
+  return 0;
+}
+
 int pm_process_logs(pm_manager_t *m, pm_str_t id, pm_stream_t stream, size_t lines,
                     void (*each)(void *arg, pm_str_t line), void *arg) {
   const pm__process_t *p = pm__table_find(m, id);

@@ -17,6 +17,7 @@
 #include "../platform/stream.h"
 #include "../pm.h"
 #include "command.h"
+#include "history.h"
 #include "log_ring.h"
 #include "messages.h"
 #include "meter.h"
@@ -159,6 +160,7 @@ struct pm__process {
   pm__waiter_t *restart_waiters;
 
   pm__log_ring_t logs[PM_STREAM_COUNT];
+  pm__history_t history;
   uint64_t last_seq;        /* of its log lines */
   bool log_watched;         /* PM_EVENT_LOGGED is wanted */
   pm__log_file_t *log_file; /* NULL if none */
@@ -247,6 +249,9 @@ void pm__manager_release(pm_manager_t *m);
 
 /* Tells the embedder when the manager became active or idle. */
 void pm__manager_update_active(pm_manager_t *m);
+
+/* Microseconds since the epoch. */
+uint64_t pm__wall_clock(void);
 
 /* Uniform in [0, 1). */
 double pm__manager_random(pm_manager_t *m);

@@ -125,5 +125,11 @@ manager.on('line', ({ stream }) => stream === 'stdin')
 void manager.getProcessMetrics('a', { pss: 1 })
 // @ts-expect-error it may not be known
 export const pss: Promise<number | undefined> = manager.getProcessMetrics('a').then(found => found?.pss)
+// @ts-expect-error there may be none
+export const peak: number | undefined = manager.getMetricsHistory('a')?.memory.max
+// @ts-expect-error it has not been asked for
+export const samples: unknown = manager.getMetricsHistory('a', { samples: false })?.samples
+// @ts-expect-error ms
+manager.getMetricsHistory('a', { window: '1m' })
 // @ts-expect-error a pid is a number
 void new ProcessMetrics().getMetrics('1')
