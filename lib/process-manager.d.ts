@@ -90,6 +90,16 @@ declare class ProcessManager extends EventEmitter {
   getMetricsHistory(processId: string, query?: ProcessManager.HistoryQuery): ProcessManager.MetricsHistory | undefined
 
   /**
+   * The figures of all processes in the text format of Prometheus (0.0.4), for an answer of the content type
+   * `ProcessManager.metricsContentType`. What the loop does not know is read by another thread, which also writes the
+   * text. Empty after `cleanup`.
+   */
+  metricsText(): Promise<string>
+
+  /** Of an HTTP answer that is `metricsText`. */
+  static readonly metricsContentType: string
+
+  /**
    * The last lines of each stream, oldest first; nothing for an unknown id.
    *
    * @param lines how many of each; Infinity: all that are kept. Default 100

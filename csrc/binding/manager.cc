@@ -2,6 +2,7 @@
 #include "manager.h"
 
 #include "measuring.h"
+#include "reporting.h"
 
 #include <climits>
 #include <cstdint>
@@ -31,6 +32,7 @@ Napi::Function Manager::Define(Napi::Env env) {
           InstanceMethod<&Manager::Close>("close"),         InstanceMethod<&Manager::KeepLoop>("ref"),
           InstanceMethod<&Manager::LeaveLoop>("unref"),     InstanceMethod<&Manager::HasRef>("hasRef"),
           InstanceMethod<&Manager::Backend>("backend"),     InstanceMethod<&Manager::History>("history"),
+          InstanceMethod<&Manager::Report>("report"),
       });
 }
 
@@ -213,6 +215,23 @@ Napi::Value Manager::History(const Napi::CallbackInfo &info) {
   values.Add(out.Number(static_cast<double>(sum.count)));
   values.Add(out.ArrayBuffer(samples.bytes()));
   return samples.failed() ? Throw(&memory_error) : Result(values.array);
+}
+
+/* (as text): a promise of what monitoring systems are told of all processes, as text or as
+ * values; undefined once it is closed. One at a time. */
+Napi::Value Manager::Report(const Napi::CallbackInfo &info) {
+  Reader in(info.Env());
+  pm_report_t *report = nullptr;
+  bool as_text = in.Boolean(info[0]);
+  if (in.error() != nullptr) return Throw(in.error());
+  if (m_ == nullptr) return info.Env().Undefined();
+  int r = pm_manager_report(m_, &report);
+  return r == 0 ? Reporting::Begin(this, report, as_text) : Throw(Failure(r));
+}
+
+/* The engine may have been closed meanwhile. */
+void Manager::EndReport(pm_report_t *report) {
+  pm_report_end(m_, report);
 }
 
 /* (): rows. */

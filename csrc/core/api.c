@@ -210,12 +210,6 @@ int pm_process_signal(pm_manager_t *m, pm_str_t id, int signum, bool tree) {
 
 /* ---- looking --------------------------------------------------------------------------- */
 
-static const char *containment_of(const pm__process_t *p) {
-  const pm_option_t *option = &pm_option_table[PM_OPT_CONTAINMENT];
-  pm_containment_t wanted = (pm_containment_t)p->options.value[PM_OPT_CONTAINMENT];
-  return option->choices[pm__spawner_containment(&p->manager->spawner, wanted)];
-}
-
 static double to_megabytes(uint64_t bytes) {
   return (double)bytes / (1024 * 1024);
 }
@@ -243,7 +237,7 @@ static void fill_status(const pm__process_t *p, pm_status_t *out) {
       .restarts = p->restarts,
       .exit_code = p->last_exit.code,
       .exit_signal = pm__signal_name(p->last_exit.signum),
-      .containment = containment_of(p),
+      .containment = pm__process_containment_name(p),
       .paused = run && run->output[PM_STDOUT].paused,
       .error = p->fault ? &p->fault->error : NULL,
   };

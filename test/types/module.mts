@@ -249,6 +249,8 @@ export async function metrics (): Promise<void> {
   }
   const summary = manager.getMetricsHistory(id, { samples: false })
   same<typeof summary, HistorySummary | undefined>(true)
+  const text: string = await manager.metricsText()
+  console.log(text, ProcessManager.metricsContentType.length)
   const ofAny: typeof more = await new ProcessMetrics().getProcessMetrics(1)
   console.log(ofAny?.peakMemory)
   const found = await new ProcessMetrics().getMetrics(1)
