@@ -4,6 +4,8 @@ import ProcessManager, { ProcessManager as Named } from 'mcp-process-manager'
 import type {
   Containment, FollowOptions, HistorySample, HistorySummary, LogFile, LogQuery, LogRecord, Range, ResourceUsage, StopSignalName, StreamStatus
 } from 'mcp-process-manager'
+import { metrics as api } from '@opentelemetry/api'
+import { observe, type Observation } from 'mcp-process-manager/opentelemetry'
 import ProcessMetrics, { ProcessMetrics as NamedMetrics } from 'mcp-process-manager/process-metrics'
 import { EventEmitter } from 'node:events'
 
@@ -233,6 +235,13 @@ export class Host extends ProcessManager {
   start (): string {
     return this.spawnProcess({ command: 'true' })
   }
+}
+
+export function telemetry (): void {
+  const observation: Observation = observe(manager, { meter: api.getMeter('mine'), attributes: { pool: 'a', size: 2 } })
+  observation.unregister()
+  using scoped = observe(manager)
+  console.log(scoped)
 }
 
 export async function metrics (): Promise<void> {

@@ -1,6 +1,7 @@
 // What the compiler must refuse: each line below a comment is an error.
 
 import ProcessManager from 'mcp-process-manager'
+import { observe } from 'mcp-process-manager/opentelemetry'
 import ProcessMetrics from 'mcp-process-manager/process-metrics'
 
 const manager = new ProcessManager()
@@ -133,3 +134,8 @@ export const samples: unknown = manager.getMetricsHistory('a', { samples: false 
 manager.getMetricsHistory('a', { window: '1m' })
 // @ts-expect-error a pid is a number
 void new ProcessMetrics().getMetrics('1')
+
+// @ts-expect-error no other meter
+observe(manager, { meter: {} })
+// @ts-expect-error no other manager
+observe({})
