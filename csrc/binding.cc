@@ -55,6 +55,10 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   out.Property(listen, "message", out.Number(PM_LISTEN_MESSAGES));
   out.Property(listen, "stray", out.Number(PM_LISTEN_STRAY));
   out.Property(listen, "metrics", out.Number(PM_LISTEN_METRICS));
+  Collected figures = {out, out.Array(), 0};
+  for (const char *name : pm_figure_names)
+    figures.Add(out.Word(name));
+  out.Property(exports, "figures", figures.array);
   out.Property(exports, "kinds", kinds.array);
   out.Property(exports, "listen", listen);
   out.Property(exports, "options", Options(out));

@@ -78,6 +78,7 @@ typedef enum {
   PM_OPT_MAX_PROCESSES,
   PM_OPT_MAX_ENDED,
   PM_OPT_MONITOR_INTERVAL,
+  PM_OPT_METRICS_HISTORY,
   PM_OPT_MAX_LOG_LINES,
   PM_OPT_MAX_LOG_BYTES,
   PM_OPT_STOP_TIMEOUT,
@@ -430,6 +431,46 @@ void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t 
 void pm_manager_metrics(pm_manager_t *m, void (*each)(void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics),
                         void *arg);
 
+/* ---- what has been sampled -------------------------------------------------------------- */
+
+/* One of the samples that are taken every monitorInterval, if metricsHistory of them are kept. */
+typedef struct pm_history_sample {
+  uint64_t time;  /* microseconds since the epoch */
+  uint64_t span;  /* microseconds that cpu covers: since the sample before, or the start */
+  uint64_t start; /* which start of the command, 0 the first */
+  double cpu;     /* of the tree: percent of one core */
+  double memory;  /* resident MB of 2^20 bytes */
+  unsigned processes;
+  uint64_t threads;
+} pm_history_sample_t;
+
+/* Which samples; nothing set: all. */
+typedef struct pm_history_query {
+  bool has_since;  /* only later ones */
+  uint64_t since;  /* microseconds since the epoch */
+  bool has_window; /* only those of so many microseconds up to now */
+  uint64_t window;
+  bool has_start; /* only of that start */
+  uint64_t start;
+} pm_history_query_t;
+
+typedef struct pm_range {
+  double min, mean, max;
+} pm_range_t;
+
+/* Of the samples that match; all 0 if there are none. The mean of cpu is over the time that
+ * they cover, those of the rest are over the samples. */
+typedef struct pm_history_summary {
+  size_t count;
+  pm_range_t cpu, memory, processes, threads;
+} pm_history_summary_t;
+
+/* Calls each (may be NULL) for the samples of a process that match, oldest first, and sums
+ * them up. They are kept until the process is removed. UV_ENOENT: unknown id. */
+int pm_process_history(pm_manager_t *m, pm_str_t id, const pm_history_query_t *query,
+                       void (*each)(void *arg, const pm_history_sample_t *sample), void *arg,
+                       pm_history_summary_t *out);
+
 /* ---- metrics that take longer to find out ------------------------------------------- */
 
 /* Of each -1 if of one of the processes it may not be read. */
@@ -456,6 +497,86 @@ void pm_measure_read(pm_measure_t *measure);
 /* Lives as long as the measure. */
 const pm_measurement_t *pm_measure_result(const pm_measure_t *measure);
 void pm_measure_free(pm_measure_t *measure);
+
+/* ---- what monitoring systems are told --------------------------------------------------- */
+
+/* Figures of a process. Bytes, microseconds or counts; -1: not known, or there is none. */
+typedef enum {
+  PM_FIGURE_START_TIME, /* of the present start, since the epoch */
+  PM_FIGURE_UPTIME,
+  PM_FIGURE_RESTARTS,
+  PM_FIGURE_START_FAILURES,
+  PM_FIGURE_ENDS_REQUESTED, /* ends that somebody had asked for; of the others: */
+  PM_FIGURE_ENDS_SUCCESS,   /* exit code 0 */
+  PM_FIGURE_ENDS_FAILURE,
+  PM_FIGURE_ENDS_SIGNAL,
+  PM_FIGURE_ENDS_UNKNOWN,
+  PM_FIGURE_EXIT_CODE, /* of the last end */
+  PM_FIGURE_EXIT_SIGNAL,
+  PM_FIGURE_LIMITS_REACHED,
+  PM_FIGURE_USER, /* CPU time over all starts */
+  PM_FIGURE_SYSTEM,
+  PM_FIGURE_MEMORY, /* resident, of the tree */
+  PM_FIGURE_PEAK,   /* of the present start, or the last */
+  PM_FIGURE_PROCESSES,
+  PM_FIGURE_THREADS,
+  PM_FIGURE_DESCRIPTORS,
+  PM_FIGURE_VOLUNTARY, /* context switches over all starts, as far as reports have seen them */
+  PM_FIGURE_INVOLUNTARY,
+  PM_FIGURE_READ, /* from and to storage, in the same way */
+  PM_FIGURE_WRITTEN,
+  PM_FIGURE_STDOUT_LINES, /* over all starts, as of pm_stream_status_t; stderr follows stdout */
+  PM_FIGURE_STDERR_LINES,
+  PM_FIGURE_STDOUT_BYTES,
+  PM_FIGURE_STDERR_BYTES,
+  PM_FIGURE_STDOUT_DROPPED,
+  PM_FIGURE_STDERR_DROPPED,
+  PM_FIGURE_STDOUT_CUT,
+  PM_FIGURE_STDERR_CUT,
+  PM_FIGURE_PAUSED,        /* 1: stdout is not read; 0 */
+  PM_FIGURE_LOG_FILE_LOST, /* lines that found no way into the log file */
+  PM_FIGURE_STDIN_QUEUED,
+  PM_FIGURE_LIMIT_CPU, /* what the command is held to */
+  PM_FIGURE_LIMIT_FILE_SIZE,
+  PM_FIGURE_LIMIT_OPEN_FILES,
+  PM_FIGURE_LIMIT_PROCESSES,
+  PM_FIGURE_LIMIT_ADDRESS_SPACE,
+  PM_FIGURE_LIMIT_DATA_SIZE,
+  PM_FIGURE_LIMIT_STACK_SIZE,
+  PM_FIGURE_LIMIT_LOCKED_MEMORY,
+  PM_FIGURE_LIMIT_CORE_SIZE,
+  PM_FIGURE_COUNT
+} pm_figure_t;
+
+/* A name of each, for embedders: "startTime". */
+extern const char *const pm_figure_names[PM_FIGURE_COUNT];
+
+typedef struct pm_report_entry {
+  pm_str_t id, command;
+  const char *state, *containment; /* as in pm_status_t */
+  int64_t figures[PM_FIGURE_COUNT];
+} pm_report_entry_t;
+
+typedef struct pm_report pm_report_t;
+
+/* Begins one with what the loop knows of all processes, those sampled anew that have old
+ * samples, for half a millisecond. UV_EBUSY: one is under way; UV_ENOMEM. */
+int pm_manager_report(pm_manager_t *m, pm_report_t **out);
+
+/* Finds out the rest, some ten microseconds for each process of the trees. To be called
+ * once, in any thread. */
+void pm_report_read(pm_report_t *report);
+
+/* Calls each for every process, in the order of spawning. In any thread. */
+void pm_report_each(const pm_report_t *report, void (*each)(void *arg, const pm_report_entry_t *entry), void *arg);
+
+/* All of it as text, in version 0.0.4 of the format of Prometheus:
+ * https://prometheus.io/docs/instrumenting/exposition_formats. *out lives as long as the
+ * report. UV_ENOMEM. In any thread. */
+int pm_report_text(pm_report_t *report, pm_str_t *out);
+
+/* Frees it. m: its manager, NULL if that has been closed meanwhile. */
+void pm_report_end(pm_manager_t *m, pm_report_t *report);
 
 /* Calls each for the last `lines` log lines of a stream, oldest first. The
  * bytes are valid during the call. UV_ENOENT: unknown id. */

@@ -79,6 +79,27 @@ declare class ProcessManager extends EventEmitter {
   getProcessMetrics(processId: string, options?: ProcessManager.MetricsOptions): Promise<ProcessManager.ProcessMetrics | undefined>
 
   /**
+   * What the tree of a process used, sample by sample, if `metricsHistory` of them are kept, over all its starts and
+   * after its end until it is removed.
+   *
+   * @returns undefined for an unknown id
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`
+   */
+  getMetricsHistory(processId: string, query: ProcessManager.HistoryQuery & { samples: false }): ProcessManager.HistorySummary | undefined
+  getMetricsHistory(processId: string, query?: ProcessManager.HistoryQuery): ProcessManager.MetricsHistory | undefined
+
+  /**
+   * The figures of all processes in the text format of Prometheus (0.0.4), for an answer of the content type
+   * `ProcessManager.metricsContentType`. What the loop does not know is read by another thread, which also writes the
+   * text. Empty after `cleanup`.
+   */
+  metricsText(): Promise<string>
+
+  /** Of an HTTP answer that is `metricsText`. */
+  static readonly metricsContentType: string
+
+  /**
    * The last lines of each stream, oldest first; nothing for an unknown id.
    *
    * @param lines how many of each; Infinity: all that are kept. Default 100
@@ -199,6 +220,8 @@ declare namespace ProcessManager {
 
   /** What may be given for all processes of a manager, and for each of them. */
   export interface ProcessOptions {
+    /** Samples of CPU and memory kept of each process, at 48 bytes; 0: none. Default 0. */
+    metricsHistory?: number
     /** Lines kept of each stream. Default 1000. */
     maxLogLines?: number
     /** Bytes kept of each stream. Default 4 MiB. */
@@ -629,6 +652,56 @@ declare namespace ProcessManager {
     bytesWritten: number | null
     /** MB of memory, with what is shared divided by those who share it; null if it was not asked for. */
     pss: number | null
+  }
+
+  /** Which samples of a history; all if nothing is given. */
+  export interface HistoryQuery {
+    /** Only those of a later time: ms since the epoch. */
+    since?: number
+    /** Only those of so many ms up to now. */
+    window?: number
+    /** Only those of this start, 0 the first. */
+    start?: number
+    /** With false, the summary alone. Default true. */
+    samples?: boolean
+  }
+
+  export interface HistorySample {
+    /** When it was taken: ms since the epoch, with a fraction. */
+    time: number
+    /** ms since the sample before, or the start: what `cpu` covers. */
+    span: number
+    /** Which start of the command, 0 the first. */
+    start: number
+    /** Of the whole tree: percent of one core. */
+    cpu: number
+    /** Of the whole tree: resident MB of 2^20 bytes. */
+    memory: number
+    /** How many live in the tree. */
+    processes: number
+    threads: number
+  }
+
+  export interface Range {
+    min: number
+    mean: number
+    max: number
+  }
+
+  /** Of the samples that match; null without any. */
+  export interface HistorySummary {
+    /** How many there are. */
+    count: number
+    /** The mean is that of the time that the samples cover. */
+    cpu: Range | null
+    memory: Range | null
+    processes: Range | null
+    threads: Range | null
+  }
+
+  export interface MetricsHistory extends HistorySummary {
+    /** Oldest first. */
+    samples: HistorySample[]
   }
 
   export interface MetricsEvent {

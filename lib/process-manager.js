@@ -11,6 +11,8 @@ const { readOptions, readConfig } = require('./config')
 const { lookup, readCount, readData, readMessage, readPss, readSignal, readTimeout, readTree } = require('./arguments')
 const { findLines, readAbortSignal, readQuery } = require('./log-query')
 const { readMeasurement } = require('./figures')
+const { readHistory, readHistoryQuery } = require('./metrics-history')
+const { Reports, readReport } = require('./reports')
 const { readStreams } = require('./stream-status')
 const { fromEngine, unknownProcess, unknownSignal } = require('./errors')
 
@@ -36,6 +38,7 @@ class ProcessManager extends ListeningEmitter {
   #native
   #defaults
   #closed
+  #reports
   #logWaits = new LogWaits()
 
   /** @param {object} [options] the defaults of each process, see the README */
@@ -52,6 +55,7 @@ class ProcessManager extends ListeningEmitter {
       this.#defaults.allowedCommands,
       process.env.MCP_PROCESS_MANAGER_SPAWN === 'portable',
     )
+    this.#reports = new Reports(this.#native)
   }
 
   /**
@@ -117,6 +121,31 @@ class ProcessManager extends ListeningEmitter {
    */
   async getProcessMetrics(id, options) {
     return readMeasurement(await this.#native.measure(lookup(id), readPss(options)))
+  }
+
+  /**
+   * What the tree of a process used, sample by sample, if `metricsHistory` of them are kept; also after its end.
+   *
+   * @param {{ since?: number, window?: number, start?: number, samples?: boolean }} [query] which; all if not given
+   * @returns {object | undefined} the samples, and their minimum, mean and maximum; undefined for an unknown id
+   */
+  getMetricsHistory(id, query) {
+    const question = readHistoryQuery(query)
+    return readHistory(this.#native.history(lookup(id), ...question), question.at(-1))
+  }
+
+  /**
+   * The figures of all processes in the text format of Prometheus, for its content type see `metricsContentType`.
+   *
+   * @returns {Promise<string>} empty once the manager is closed
+   */
+  async metricsText() {
+    return (await this.#reports.asText()) ?? ''
+  }
+
+  /* For modules of this package: the same as objects. */
+  [readReport]() {
+    return this.#reports.asObjects()
   }
 
   /**
@@ -267,6 +296,9 @@ class ProcessManager extends ListeningEmitter {
     this.#native.listen(mask)
   }
 }
+
+/** Of the answer to a scrape that is `metricsText`. */
+ProcessManager.metricsContentType = 'text/plain; version=0.0.4; charset=utf-8'
 
 module.exports = ProcessManager
 module.exports.ProcessManager = ProcessManager

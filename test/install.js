@@ -103,10 +103,24 @@ function getNpm12 () {
   made.npm12 = path.join(directory, 'node_modules', 'npm', 'bin', 'npm-cli.js')
 }
 
+/* It is wanted by one module only, so npm does not bring it along. */
+function expectNoPeer (project) {
+  const seen = runIn(project, `
+    import ProcessManager from '${name}'
+    import { observe } from '${name}/opentelemetry'
+    try {
+      observe(new ProcessManager())
+    } catch ({ code }) {
+      console.log(JSON.stringify(code))
+    }`)
+  assert.equal(seen, 'ERR_OPENTELEMETRY_MISSING')
+}
+
 async function withoutScripts () {
   made.project = emptyProject()
   npm(made.project, ['install', made.tarball, '--ignore-scripts'])
   expectUse(made.project, prebuilt)
+  expectNoPeer(made.project)
   await expectNoOrphans(made.project)
 }
 

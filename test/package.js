@@ -14,7 +14,8 @@ const needed = [
   'csrc/pm.h', 'csrc/binding.cc', 'csrc/keeper/main.c',
   `${prebuilds}/mcp-process-manager.glibc.node`, `${prebuilds}/mcp-process-keeper`,
   'lib/process-manager.js', 'lib/process-manager.mjs', 'lib/process-manager.d.ts', 'lib/process-manager.d.mts',
-  'lib/process-metrics.js', 'lib/process-metrics.mjs', 'lib/process-metrics.d.ts', 'lib/process-metrics.d.mts'
+  'lib/process-metrics.js', 'lib/process-metrics.mjs', 'lib/process-metrics.d.ts', 'lib/process-metrics.d.mts',
+  'lib/opentelemetry.js', 'lib/opentelemetry.mjs', 'lib/opentelemetry.d.ts', 'lib/opentelemetry.d.mts'
 ]
 const allowed = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|binding\.gyp|scripts\/keeper-linkage\.js)$/,

@@ -2,6 +2,7 @@
 #include "manager.h"
 
 #include "measuring.h"
+#include "reporting.h"
 
 #include <climits>
 #include <cstdint>
@@ -30,7 +31,8 @@ Napi::Function Manager::Define(Napi::Env env) {
           InstanceMethod<&Manager::RefuseNew>("refuseNew"), InstanceMethod<&Manager::KillAll>("killAll"),
           InstanceMethod<&Manager::Close>("close"),         InstanceMethod<&Manager::KeepLoop>("ref"),
           InstanceMethod<&Manager::LeaveLoop>("unref"),     InstanceMethod<&Manager::HasRef>("hasRef"),
-          InstanceMethod<&Manager::Backend>("backend"),
+          InstanceMethod<&Manager::Backend>("backend"),     InstanceMethod<&Manager::History>("history"),
+          InstanceMethod<&Manager::Report>("report"),
       });
 }
 
@@ -172,6 +174,64 @@ Napi::Value Manager::Measure(const Napi::CallbackInfo &info) {
 
 int Manager::Prepare(const std::string &id, bool pss, pm_measure_t **out) {
   return m_ == nullptr ? UV_ENOENT : pm_process_measure(m_, {id.data(), id.size()}, pss, out);
+}
+
+/* (id, since, window, start, all); since (ms since the epoch), window (ms) and start may be
+ * undefined: [min, mean and max of cpu, memory, processes and threads, how many samples, a
+ * buffer with the samples if all are wanted], or undefined for an unknown id. */
+Napi::Value Manager::History(const Napi::CallbackInfo &info) {
+  Reader in(info.Env());
+  Writer out(info.Env());
+  pm_history_query_t query = {};
+  pm_history_summary_t sum = {};
+  Gathered samples;
+  auto read = [&](napi_value value, double factor, bool *has, uint64_t *number) {
+    *has = in.Type(value) != napi_undefined;
+    if (*has) *number = static_cast<uint64_t>(in.Number(value) * factor + 0.5);
+  };
+  read(info[1], 1000, &query.has_since, &query.since);
+  read(info[2], 1000, &query.has_window, &query.window);
+  read(info[3], 1, &query.has_start, &query.start);
+  bool all = in.Boolean(info[4]);
+  if (in.error() != nullptr) return Throw(in.error());
+  auto each = [](void *arg, const pm_history_sample_t *s) {
+    const double values[] = {static_cast<double>(s->time) / 1000,
+                             static_cast<double>(s->span) / 1000,
+                             static_cast<double>(s->start),
+                             s->cpu,
+                             s->memory,
+                             static_cast<double>(s->processes),
+                             static_cast<double>(s->threads)};
+    static_cast<Gathered *>(arg)->Add(values, sizeof(values));
+  };
+  Id id(info.Env(), info[0]);
+  int r = m_ == nullptr ? UV_ENOENT : pm_process_history(m_, id, &query, all ? +each : nullptr, &samples, &sum);
+  if (r == UV_ENOENT) return info.Env().Undefined();
+  Collected values = {out, out.Array(), 0};
+  for (const pm_range_t &range : {sum.cpu, sum.memory, sum.processes, sum.threads}) {
+    for (double value : {range.min, range.mean, range.max})
+      values.Add(out.Number(value));
+  }
+  values.Add(out.Number(static_cast<double>(sum.count)));
+  values.Add(out.ArrayBuffer(samples.bytes()));
+  return samples.failed() ? Throw(&memory_error) : Result(values.array);
+}
+
+/* (as text): a promise of what monitoring systems are told of all processes, as text or as
+ * values; undefined once it is closed. One at a time. */
+Napi::Value Manager::Report(const Napi::CallbackInfo &info) {
+  Reader in(info.Env());
+  pm_report_t *report = nullptr;
+  bool as_text = in.Boolean(info[0]);
+  if (in.error() != nullptr) return Throw(in.error());
+  if (m_ == nullptr) return info.Env().Undefined();
+  int r = pm_manager_report(m_, &report);
+  return r == 0 ? Reporting::Begin(this, report, as_text) : Throw(Failure(r));
+}
+
+/* The engine may have been closed meanwhile. */
+void Manager::EndReport(pm_report_t *report) {
+  pm_report_end(m_, report);
 }
 
 /* (): rows. */

@@ -60,6 +60,9 @@ public:
   Napi::Value Status(const Napi::CallbackInfo &info);
   Napi::Value Measure(const Napi::CallbackInfo &info);
   int Prepare(const std::string &id, bool pss, pm_measure_t **out);
+  Napi::Value History(const Napi::CallbackInfo &info);
+  Napi::Value Report(const Napi::CallbackInfo &info);
+  void EndReport(pm_report_t *report);
   Napi::Value List(const Napi::CallbackInfo &info);
   Napi::Value Logs(const Napi::CallbackInfo &info);
   Napi::Value QueryLog(const Napi::CallbackInfo &info);

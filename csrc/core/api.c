@@ -210,12 +210,6 @@ int pm_process_signal(pm_manager_t *m, pm_str_t id, int signum, bool tree) {
 
 /* ---- looking --------------------------------------------------------------------------- */
 
-static const char *containment_of(const pm__process_t *p) {
-  const pm_option_t *option = &pm_option_table[PM_OPT_CONTAINMENT];
-  pm_containment_t wanted = (pm_containment_t)p->options.value[PM_OPT_CONTAINMENT];
-  return option->choices[pm__spawner_containment(&p->manager->spawner, wanted)];
-}
-
 static double to_megabytes(uint64_t bytes) {
   return (double)bytes / (1024 * 1024);
 }
@@ -243,7 +237,7 @@ static void fill_status(const pm__process_t *p, pm_status_t *out) {
       .restarts = p->restarts,
       .exit_code = p->last_exit.code,
       .exit_signal = pm__signal_name(p->last_exit.signum),
-      .containment = containment_of(p),
+      .containment = pm__process_containment_name(p),
       .paused = run && run->output[PM_STDOUT].paused,
       .error = p->fault ? &p->fault->error : NULL,
   };
@@ -289,6 +283,15 @@ void pm_manager_metrics(pm_manager_t *m, void (*each)(void *arg, pm_str_t id, in
     pm__meter_figures(&p->run->meter, &metrics);
     each(arg, p->id, p->run->child.pid, &metrics);
   }
+}
+
+int pm_process_history(pm_manager_t *m, pm_str_t id, const pm_history_query_t *query,
+                       void (*each)(void *arg, const pm_history_sample_t *sample), void *arg,
+                       pm_history_summary_t *out) {
+  const pm__process_t *p = pm__table_find(m, id);
+  if (!p) return UV_ENOENT;
+  pm__history_read(&p->history, query, pm__wall_clock(), each, arg, out);
+  return 0;
 }
 
 int pm_process_logs(pm_manager_t *m, pm_str_t id, pm_stream_t stream, size_t lines,

@@ -36,6 +36,7 @@ static pm__queued_t *push(pm_manager_t *m) {
 pm__queued_t *pm__events_add(pm_manager_t *m, pm__process_t *p, pm_event_kind_t kind) {
   pm__queued_t *slot = push(m);
   slot->event.kind = kind;
+  if (kind == PM_EVENT_LIMIT) *(p ? &p->tally.limits_reached : &m->limits_reached) += 1;
   if (p) {
     slot->process = p;
     slot->event.restarts = p->restarts;

@@ -17,9 +17,11 @@
 #include "../platform/stream.h"
 #include "../pm.h"
 #include "command.h"
+#include "history.h"
 #include "log_ring.h"
 #include "messages.h"
 #include "meter.h"
+#include "tally.h"
 
 typedef struct pm__process pm__process_t;
 typedef struct pm__run pm__run_t;
@@ -87,6 +89,7 @@ struct pm__run {
   pm__meter_t meter;
   uint64_t sampled_at; /* uv_hrtime of the last sample; 0: none */
   uint64_t started_at; /* uv_hrtime */
+  uint64_t start_time; /* the same, as pm__wall_clock */
   uint64_t ended_at;   /* uv_hrtime; 0: it runs */
 };
 
@@ -159,6 +162,8 @@ struct pm__process {
   pm__waiter_t *restart_waiters;
 
   pm__log_ring_t logs[PM_STREAM_COUNT];
+  pm__history_t history;
+  pm__tally_t tally;
   uint64_t last_seq;        /* of its log lines */
   bool log_watched;         /* PM_EVENT_LOGGED is wanted */
   pm__log_file_t *log_file; /* NULL if none */
@@ -206,7 +211,9 @@ struct pm_manager {
   pm__process_t *ended_first, *ended_last;
   size_t live, ended;
   uint64_t next_id;
-  uint64_t lives; /* processes that there have been */
+  uint64_t lives;          /* processes that there have been */
+  uint64_t limits_reached; /* of its own */
+  bool reporting;          /* a report is under way */
 
   pm__run_t *runs;
   pm__events_t events;
@@ -247,6 +254,9 @@ void pm__manager_release(pm_manager_t *m);
 
 /* Tells the embedder when the manager became active or idle. */
 void pm__manager_update_active(pm_manager_t *m);
+
+/* Microseconds since the epoch. */
+uint64_t pm__wall_clock(void);
 
 /* Uniform in [0, 1). */
 double pm__manager_random(pm_manager_t *m);

@@ -47,7 +47,8 @@ struct pm__log_file {
   bool closing;
   bool failed; /* the last write did not work */
   bool failure_told;
-  uint64_t lost;       /* lines that found no room, of which the file does not say so yet */
+  uint64_t lost; /* lines that found no room, of which the file does not say so yet */
+  uint64_t lost_ever;
   uint64_t spell_lost; /* the same since all was written */
   bool loss_told;      /* in this spell */
   uint64_t lost_at;    /* when and from where the last of them came */
@@ -114,6 +115,7 @@ static void note_lost(pm__log_file_t *f) {
 
 static void lose(pm__log_file_t *f, pm_stream_t stream, uint64_t time) {
   f->lost++;
+  f->lost_ever++;
   f->spell_lost++;
   f->lost_at = time;
   f->lost_from = stream;
@@ -391,6 +393,10 @@ void pm__log_file_begin(pm__log_file_t *f) {
 
 const char *pm__log_file_path(const pm__log_file_t *f) {
   return f->file.path;
+}
+
+uint64_t pm__log_file_lost(const pm__log_file_t *file) {
+  return file->lost_ever;
 }
 
 unsigned pm__log_file_max_files(const pm__log_file_t *f) {

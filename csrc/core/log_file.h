@@ -21,6 +21,9 @@ pm__log_file_t *pm__log_file_new(pm_manager_t *m, pm_str_t path, const pm_option
 const char *pm__log_file_path(const pm__log_file_t *file);
 unsigned pm__log_file_max_files(const pm__log_file_t *file);
 
+/* Lines that found no room since it was made. */
+uint64_t pm__log_file_lost(const pm__log_file_t *file);
+
 /* Whether one to path, of so many files, and this one would write, or rotate, over each
  * other. */
 bool pm__log_file_disturbs(const pm__log_file_t *file, pm_str_t path, unsigned max_files);

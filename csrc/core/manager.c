@@ -29,6 +29,12 @@ int pm_check_libuv(void) {
   return uv_req_size(UV_WORK) > sizeof(uv_work_t) ? UV_ENOTSUP : 0;
 }
 
+uint64_t pm__wall_clock(void) {
+  uv_timeval64_t now;
+  uv_gettimeofday(&now);
+  return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec;
+}
+
 static void free_manager(pm_manager_t *m) {
   pm__env_block_unref(m->recent_env);
   pm__fault_unref(m->keeperless);

@@ -1,22 +1,16 @@
 #include "measure.h"
 
-#include "../platform/details.h"
 #include "alloc.h"
-
-typedef struct target {
-  int pid;
-  uint64_t start_time;
-} target_t;
 
 struct pm_measure {
   pm_measurement_t result;
   bool pss;
   int count;
-  target_t targets[];
+  pm__measured_t targets[];
 };
 
 static pm_measure_t *new_measure(int room, bool pss) {
-  pm_measure_t *measure = pm__calloc(1, sizeof(*measure) + (size_t)room * sizeof(target_t));
+  pm_measure_t *measure = pm__calloc(1, sizeof(*measure) + (size_t)room * sizeof(pm__measured_t));
   if (!measure) return NULL;
   measure->pss = pss;
   measure->result =
@@ -31,7 +25,7 @@ int pm__measure_new(const pm__meter_t *meter, bool pss, pm_measure_t **out) {
   for (int i = 0; i < meter->members.count; i++) {
     const pm__member_t *member = &meter->members.at[i];
     if (member->outside || !member->usage.lives) continue;
-    measure->targets[measure->count++] = (target_t){member->pid, member->usage.start_time};
+    measure->targets[measure->count++] = (pm__measured_t){.pid = member->pid, .start_time = member->usage.start_time};
   }
   *out = measure;
   return 0;
@@ -65,13 +59,19 @@ void pm_measure_read(pm_measure_t *measure) {
   pm_measurement_t *sum = &measure->result;
   bool any = false;
   for (int i = 0; i < measure->count; i++) {
-    pm__details_t details = {-1, -1, -1, -1, -1, -1, -1};
-    if (pm__details_read(measure->targets[i].pid, measure->targets[i].start_time, measure->pss, &details) == UV_ESRCH)
-      continue;
+    pm__measured_t *target = &measure->targets[i];
+    target->details = (pm__details_t){-1, -1, -1, -1, -1, -1, -1};
+    target->found = pm__details_read(target->pid, target->start_time, measure->pss, &target->details) != UV_ESRCH;
+    if (!target->found) continue;
     if (!any) sum->descriptors = sum->voluntary = sum->involuntary = sum->read = sum->written = sum->pss = 0;
     any = true;
-    add_details(sum, &details);
+    add_details(sum, &target->details);
   }
+}
+
+const pm__measured_t *pm__measure_processes(const pm_measure_t *measure, int *count) {
+  *count = measure->count;
+  return measure->targets;
 }
 
 const pm_measurement_t *pm_measure_result(const pm_measure_t *measure) {

@@ -52,6 +52,22 @@ static void begin_round(pm_manager_t *m, bool announced) {
   m->cursor = m->first;
 }
 
+/* Only what the timer's rounds see, so that the times are regular. */
+static void remember(const pm_manager_t *m, pm__process_t *p) {
+  pm__run_t *run = p->run;
+  if (!m->announced || p->history.most == 0 || !is_alive(run) || !run->meter.complete) return;
+  pm_metrics_t metrics;
+  pm__meter_figures(&run->meter, &metrics);
+  const pm__history_look_t look = {
+      .time = pm__wall_clock(),
+      .at = run->sampled_at,
+      .began = run->started_at,
+      .start = run->number,
+      .metrics = &metrics,
+  };
+  pm__history_add(&p->history, &look);
+}
+
 /* Whether nothing is left to do. Processes may come and go between two slices: the cursor
  * is moved on when its process is forgotten. */
 static bool work(pm_manager_t *m) {
@@ -60,6 +76,7 @@ static bool work(pm_manager_t *m) {
   while (m->cursor) {
     pm__process_t *p = m->cursor;
     if (is_alive(p->run) && !sample(p->run, last_pid, until)) return false;
+    remember(m, p);
     m->cursor = p->next;
     if (m->cursor && uv_hrtime() >= until) return false;
   }
@@ -76,10 +93,8 @@ static void tell(pm_manager_t *m) {
   if (pm__events_reserve(m, PM__EVENTS_PER_CALL) != 0) return;
   pm__events_deliver(m);
   if (m->closing) return;
-  uv_timeval64_t now;
-  uv_gettimeofday(&now);
   pm__queued_t *entry = pm__events_add(m, NULL, PM_EVENT_METRICS);
-  entry->event.time = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec;
+  entry->event.time = pm__wall_clock();
   pm__events_deliver(m);
 }
 

@@ -34,6 +34,7 @@ const pm_option_t pm_option_table[PM_OPT_COUNT] = {
     [PM_OPT_MAX_PROCESSES] = INTEGER("maxProcesses", 1, 1e6, 100, false),
     [PM_OPT_MAX_ENDED] = INTEGER("maxEnded", 0, 1e6, 100, false),
     [PM_OPT_MONITOR_INTERVAL] = INTEGER("monitorInterval", 0, LONGEST, 5000, false),
+    [PM_OPT_METRICS_HISTORY] = INTEGER("metricsHistory", 0, 1e6, 0, true),
     [PM_OPT_MAX_LOG_LINES] = INTEGER("maxLogLines", 1, 1e7, 1000, true),
     [PM_OPT_MAX_LOG_BYTES] = INTEGER("maxLogBytes", 1024, 268435456.0, 4 << 20, true),
     [PM_OPT_STOP_TIMEOUT] = NUMBER("stopTimeout", 0, INFINITY, 5000, true),

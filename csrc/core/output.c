@@ -59,9 +59,7 @@ static pm__lines_cb lines_cb(const pm__output_t *o) {
 /* What is logged from now on was read now, and belongs to this start. */
 static pm__log_ring_t *stamped_log(pm__output_t *o) {
   pm__log_ring_t *log = &o->run->process->logs[o->stream];
-  uv_timeval64_t now = {0};
-  uv_gettimeofday(&now);
-  log->time = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec;
+  log->time = pm__wall_clock();
   log->start = o->run->number;
   return log;
 }

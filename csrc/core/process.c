@@ -93,6 +93,12 @@ const char *pm__process_state_name(const pm__process_t *p) {
   return names[p->state].state;
 }
 
+const char *pm__process_containment_name(const pm__process_t *p) {
+  const pm_option_t *option = &pm_option_table[PM_OPT_CONTAINMENT];
+  pm_containment_t wanted = (pm_containment_t)p->options.value[PM_OPT_CONTAINMENT];
+  return option->choices[pm__spawner_containment(&p->manager->spawner, wanted)];
+}
+
 /* ---- being counted ---------------------------------------------------------- */
 
 static void set_state(pm__process_t *p, pm__state_t state) {
@@ -227,6 +233,7 @@ static void after_end(pm__process_t *p, const pm__end_t *end) {
 static void enter_refused(pm__process_t *p) {
   const pm__end_t end = {.started = false, .code = -1};
   p->starts_again = false;
+  p->tally.start_failures++;
   pm__events_add_fault(p, p->fault);
   pm__events_answer(p, &p->restart_waiters, false);
   after_end(p, &end);

@@ -47,6 +47,9 @@ const char *pm__process_status_name(const pm__process_t *p);
 /* The finer state. */
 const char *pm__process_state_name(const pm__process_t *p);
 
+/* What is in effect: a choice of the option "containment". */
+const char *pm__process_containment_name(const pm__process_t *p);
+
 /* Takes an ended process (or, while closing, any) out of the manager. */
 void pm__process_forget(pm__process_t *p);
 

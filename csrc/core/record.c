@@ -29,6 +29,8 @@ int pm__process_new(pm_manager_t *m, pm_str_t id, pm__command_t *command, const 
   p->options = config->options;
   p->last_exit.code = -1;
   init_logs(p);
+  pm__tally_init(&p->tally);
+  pm__history_init(&p->history, (size_t)p->options.value[PM_OPT_METRICS_HISTORY]);
   if (config->log_file.base) {
     p->log_file = pm__log_file_new(m, config->log_file, &p->options);
     if (!p->log_file) goto fail;
@@ -61,6 +63,8 @@ void pm__process_unref(pm__process_t *p) {
   pm__private_dir_remove_now(p);
   for (int i = 0; i < PM_STREAM_COUNT; i++)
     pm__log_ring_free(&p->logs[i]);
+  pm__history_free(&p->history);
+  pm__tally_free(&p->tally);
   pm__command_free(&p->command);
   pm__fault_unref(p->fault);
   pm__free((char *)p->id.base);

@@ -58,6 +58,8 @@ static void keep_metrics(pm__run_t *run) {
   pm_metrics_t last;
   const pm_usage_t *usage = &run->child.usage;
   pm__meter_figures(&run->meter, &last);
+  pm__tally_end(&run->process->tally, &run->child.exit, run->process->state == PM__STOPPING, &last,
+                run->child.has_usage ? usage : NULL);
   if (run->child.has_usage && usage->user + usage->system > last.user + last.system) {
     last.user = usage->user;
     last.system = usage->system;
@@ -256,6 +258,7 @@ int pm__run_start(pm__process_t *p, pm_error_t *error) {
   pm__limits_read(&p->options, &limits);
   pm__spawn_failure_t why;
   run->started_at = uv_hrtime();
+  run->start_time = pm__wall_clock();
   r = pm__spawn(&m->spawner, &spec, &run->child, &why);
   if (r != 0) {
     pm__free(run);

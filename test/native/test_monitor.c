@@ -100,6 +100,84 @@ static void test_nothing_is_sampled_while_nothing_runs(void **state) {
   assert_int_equal(h->m->rounds, round);
 }
 
+/* ---- what is kept of it -------------------------------------------------------------------- */
+
+typedef struct kept {
+  size_t count;
+  uint64_t last_time, starts[32];
+} kept_t;
+
+static void on_sample(void *arg, const pm_history_sample_t *s) {
+  kept_t *kept = arg;
+  assert_true(s->time > kept->last_time && s->span >= 100000);
+  assert_true(s->cpu >= 0 && s->memory > 0 && s->processes == 1 && s->threads == 1);
+  assert_true(kept->count < 32);
+  kept->last_time = s->time;
+  kept->starts[kept->count++] = s->start;
+}
+
+static kept_t history_of(host_t *h, const char *id) {
+  const pm_history_query_t everything = {0};
+  kept_t kept = {0};
+  pm_history_summary_t sum;
+  assert_int_equal(pm_process_history(h->m, str(id), &everything, on_sample, &kept, &sum), 0);
+  assert_int_equal(sum.count, kept.count);
+  return kept;
+}
+
+static int open_with_history(void **state) {
+  host_t *h = calloc(1, sizeof(*h));
+  assert_non_null(h);
+  host_init(h);
+  h->options.value[PM_OPT_MONITOR_INTERVAL] = 20;
+  h->options.value[PM_OPT_METRICS_HISTORY] = 5;
+  host_open(h);
+  *state = h;
+  return 0;
+}
+
+/* Nobody listens; a status now and then changes nothing. */
+static void test_samples_are_kept(void **state) {
+  host_t *h = *state;
+  SPAWN_READY(h, "a", "say-ready");
+  assert_int_equal(history_of(h, "a").count, 0);
+  while (history_of(h, "a").count < 3) {
+    host_pass_time(h, 5);
+    host_status(h, "a");
+  }
+  uint64_t oldest = h->m->first->history.ring[0].time;
+  while (h->m->first->history.ring[0].time == oldest)
+    host_pass_time(h, 20);
+  assert_int_equal(history_of(h, "a").count, 5);
+  host_end(h, "a");
+  kept_t last = history_of(h, "a");
+  assert_int_equal(last.count, 5);
+  host_pass_time(h, 150);
+  assert_int_equal(history_of(h, "a").last_time, last.last_time);
+
+  answer_t answer;
+  host_restart(h, "a", &answer);
+  assert_true(host_answer(h, &answer));
+  while (history_of(h, "a").starts[4] == 0)
+    host_pass_time(h, 20);
+  assert_int_equal(history_of(h, "a").starts[0], 0);
+  assert_int_equal(history_of(h, "a").starts[4], 1);
+  host_end(h, "a");
+  assert_int_equal(pm_process_remove(h->m, str("a")), 0);
+  const pm_history_query_t everything = {0};
+  pm_history_summary_t sum;
+  assert_int_equal(pm_process_history(h->m, str("a"), &everything, NULL, NULL, &sum), UV_ENOENT);
+}
+
+static void test_none_are_kept_unasked(void **state) {
+  host_t *h = *state;
+  SPAWN_READY(h, "a", "say-ready");
+  host_pass_time(h, 300);
+  assert_int_equal(history_of(h, "a").count, 0);
+  assert_null(h->m->first->history.ring);
+  host_end(h, "a");
+}
+
 /* ---- how long a turn takes -------------------------------------------------------------- */
 
 /* CPU of this thread: others may have the processor meanwhile. */
@@ -195,6 +273,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_all_are_told_of_by_one_event, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_nobody_is_told_who_does_not_listen, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_nothing_is_sampled_while_nothing_runs, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_samples_are_kept, open_with_history, close_host),
+      cmocka_unit_test_setup_teardown(test_none_are_kept_unasked, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_processes_that_go_within_a_round, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_a_status_does_not_take_long_either, open_host, close_host),

@@ -19,6 +19,7 @@ static void test_table_names_defaults_and_scope(void **state) {
       [PM_OPT_MAX_PROCESSES] = {"maxProcesses", 100, false},
       [PM_OPT_MAX_ENDED] = {"maxEnded", 100, false},
       [PM_OPT_MONITOR_INTERVAL] = {"monitorInterval", 5000, false},
+      [PM_OPT_METRICS_HISTORY] = {"metricsHistory", 0, true},
       [PM_OPT_MAX_LOG_LINES] = {"maxLogLines", 1000, true},
       [PM_OPT_MAX_LOG_BYTES] = {"maxLogBytes", 4.0 * 1024 * 1024, true},
       [PM_OPT_STOP_TIMEOUT] = {"stopTimeout", 5000, true},

@@ -73,6 +73,15 @@ test('follow-logs.js', async () => {
   expect(stdout).toContain('The server left with code 0\n')
 })
 
+test('metrics-endpoint.js', async () => {
+  const { stdout, ...rest } = await finish(start('metrics-endpoint.js'))
+  expect(rest).toEqual(success)
+  const [status, ...lines] = stdout.trimEnd().split('\n')
+  expect(status).toBe('200 text/plain; version=0.0.4; charset=utf-8')
+  expect(lines).toContainEqual(expect.stringMatching(/^mcp_process_info\{id="worker",command=".*node",containment="\w+"\} 1$/))
+  expect(lines).toContainEqual(expect.stringMatching(/^mcp_process_output_lines_total\{id="worker",stream="stderr"\} [1-9]\d*$/))
+})
+
 test('restart-policy.js', async () => {
   const { stdout, ...rest } = await finish(start('restart-policy.js'))
   expect(rest).toEqual(success)

@@ -2,6 +2,7 @@
 
 import ProcessManager = require('mcp-process-manager')
 import ProcessMetrics = require('mcp-process-manager/process-metrics')
+import opentelemetry = require('mcp-process-manager/opentelemetry')
 
 export async function main (): Promise<void> {
   const manager: ProcessManager = new ProcessManager()
@@ -22,6 +23,8 @@ export async function main (): Promise<void> {
 // The class is its own named and default export.
 export const named: typeof ProcessManager = ProcessManager.ProcessManager
 export const byDefault: typeof ProcessManager = ProcessManager.default
+
+export const observation: opentelemetry.Observation = opentelemetry.observe(new ProcessManager(), {})
 
 export async function metrics (): Promise<number> {
   const sampler = new ProcessMetrics()

@@ -2,8 +2,10 @@
 
 import ProcessManager, { ProcessManager as Named } from 'mcp-process-manager'
 import type {
-  Containment, FollowOptions, LogFile, LogQuery, LogRecord, ResourceUsage, StopSignalName, StreamStatus
+  Containment, FollowOptions, HistorySample, HistorySummary, LogFile, LogQuery, LogRecord, Range, ResourceUsage, StopSignalName, StreamStatus
 } from 'mcp-process-manager'
+import { metrics as api } from '@opentelemetry/api'
+import { observe, type Observation } from 'mcp-process-manager/opentelemetry'
 import ProcessMetrics, { ProcessMetrics as NamedMetrics } from 'mcp-process-manager/process-metrics'
 import { EventEmitter } from 'node:events'
 
@@ -21,6 +23,7 @@ export const manager = new ProcessManager({
   maxProcesses: 100,
   maxEnded: 100,
   monitorInterval: 0,
+  metricsHistory: 720,
   maxLogLines: 1000,
   maxLogBytes: 4 * 2 ** 20,
   stopTimeout: Infinity,
@@ -234,12 +237,29 @@ export class Host extends ProcessManager {
   }
 }
 
+export function telemetry (): void {
+  const observation: Observation = observe(manager, { meter: api.getMeter('mine'), attributes: { pool: 'a', size: 2 } })
+  observation.unregister()
+  using scoped = observe(manager)
+  console.log(scoped)
+}
+
 export async function metrics (): Promise<void> {
   const more = await manager.getProcessMetrics(id, { pss: true })
   if (more) {
     same<typeof more.pss, number | null>(true)
     console.log(more.cpu + more.own.memory + more.processes + (more.openDescriptors ?? 0))
   }
+  const history = manager.getMetricsHistory(id, { since: 1, window: 1000, start: 0 })
+  if (history) {
+    same<typeof history.cpu, Range | null>(true)
+    const sample: HistorySample | undefined = history.samples[0]
+    console.log(history.memory?.mean, history.count, sample?.span)
+  }
+  const summary = manager.getMetricsHistory(id, { samples: false })
+  same<typeof summary, HistorySummary | undefined>(true)
+  const text: string = await manager.metricsText()
+  console.log(text, ProcessManager.metricsContentType.length)
   const ofAny: typeof more = await new ProcessMetrics().getProcessMetrics(1)
   console.log(ofAny?.peakMemory)
   const found = await new ProcessMetrics().getMetrics(1)

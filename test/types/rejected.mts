@@ -1,6 +1,7 @@
 // What the compiler must refuse: each line below a comment is an error.
 
 import ProcessManager from 'mcp-process-manager'
+import { observe } from 'mcp-process-manager/opentelemetry'
 import ProcessMetrics from 'mcp-process-manager/process-metrics'
 
 const manager = new ProcessManager()
@@ -125,5 +126,16 @@ manager.on('line', ({ stream }) => stream === 'stdin')
 void manager.getProcessMetrics('a', { pss: 1 })
 // @ts-expect-error it may not be known
 export const pss: Promise<number | undefined> = manager.getProcessMetrics('a').then(found => found?.pss)
+// @ts-expect-error there may be none
+export const peak: number | undefined = manager.getMetricsHistory('a')?.memory.max
+// @ts-expect-error it has not been asked for
+export const samples: unknown = manager.getMetricsHistory('a', { samples: false })?.samples
+// @ts-expect-error ms
+manager.getMetricsHistory('a', { window: '1m' })
 // @ts-expect-error a pid is a number
 void new ProcessMetrics().getMetrics('1')
+
+// @ts-expect-error no other meter
+observe(manager, { meter: {} })
+// @ts-expect-error no other manager
+observe({})

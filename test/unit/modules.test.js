@@ -46,6 +46,18 @@ describe('require', () => {
     `, 'commonjs')).toEqual(['ProcessManager', 'ProcessMetrics', 'mcp-process-manager', true, true])
   })
 
+  test('of lib/opentelemetry gives one function, and loads no package by itself', () => {
+    const loaded = "Object.keys(require.cache).filter(name => name.includes('@opentelemetry')).length"
+    expect(print(`
+      const { observe } = require('mcp-process-manager/opentelemetry')
+      console.log(JSON.stringify([typeof observe, Object.keys(require('mcp-process-manager/opentelemetry')), ${loaded}]))
+    `, 'commonjs')).toEqual(['function', ['observe'], 0])
+    expect(print(`
+      import { observe } from 'mcp-process-manager/opentelemetry'
+      console.log(JSON.stringify(typeof observe))
+    `, 'module')).toBe('function')
+  })
+
   test('of anything else in the package is closed', () => {
     expect(print(`
       try { require('mcp-process-manager/lib/native.js') } catch (error) { console.log(JSON.stringify(error.code)) }

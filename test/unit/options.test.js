@@ -11,6 +11,7 @@ const command = fixture('say-ready')
 const table = [
   ['maxProcesses', 1, undefined, true, false], ['maxEnded', 0, undefined, true, false],
   ['monitorInterval', 0, 2 ** 31, false, false],
+  ['metricsHistory', 0, 1e6, true, true],
   ['maxLogLines', 1, undefined, true, true], ['maxLogBytes', 1024, 2 ** 28, true, true],
   ['stopTimeout', 0, undefined, false, true], ['maxRestarts', 0, undefined, true, true],
   ['restartDelay', 0, 2 ** 31, false, true], ['restartFactor', 1, 1000, false, true],

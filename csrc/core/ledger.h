@@ -1,0 +1,36 @@
+/*
+ * Counters that the kernel has for processes that live, made into sums that never go
+ * down: what one counts more than when it was looked at last is added, whoever ends
+ * meanwhile.
+ */
+#ifndef PM_CORE_LEDGER_H
+#define PM_CORE_LEDGER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PM__LEDGER_VOLUNTARY, PM__LEDGER_INVOLUNTARY, PM__LEDGER_READ, PM__LEDGER_WRITTEN, PM__LEDGER_COUNT };
+
+/* What a process counts; -1: that may not be read. The start time tells it from others
+ * that had the pid. */
+typedef struct pm__ledger_entry {
+  int pid;
+  uint64_t start_time;
+  int64_t value[PM__LEDGER_COUNT];
+} pm__ledger_entry_t;
+
+typedef struct pm__ledger {
+  pm__ledger_entry_t *at; /* owned; as of the last look, sorted by pid */
+  size_t count;
+  int64_t sum[PM__LEDGER_COUNT];
+} pm__ledger_t;
+
+/* Every sum is -1: not known yet. Allocates nothing. */
+void pm__ledger_init(pm__ledger_t *ledger);
+void pm__ledger_free(pm__ledger_t *ledger);
+
+/* Adds what entries count more than at the last look, and takes them over: memory of
+ * pm__malloc, in any order, one a pid. */
+void pm__ledger_settle(pm__ledger_t *ledger, pm__ledger_entry_t *entries, size_t count);
+
+#endif /* PM_CORE_LEDGER_H */

@@ -1,0 +1,24 @@
+#include "tally.h"
+
+void pm__tally_init(pm__tally_t *t) {
+  *t = (pm__tally_t){0};
+  pm__ledger_init(&t->ledger);
+}
+
+void pm__tally_free(pm__tally_t *t) {
+  pm__ledger_free(&t->ledger);
+}
+
+static pm__end_way_t way_of(const pm__exit_t *exit, bool requested) {
+  if (requested) return PM__END_REQUESTED;
+  if (exit->signum) return PM__END_SIGNAL;
+  if (exit->code < 0) return PM__END_UNKNOWN;
+  return exit->code == 0 ? PM__END_SUCCESS : PM__END_FAILURE;
+}
+
+void pm__tally_end(pm__tally_t *t, const pm__exit_t *exit, bool requested, const pm_metrics_t *seen,
+                   const pm_usage_t *usage) {
+  t->ends[way_of(exit, requested)]++;
+  t->user += usage && usage->user > seen->user ? usage->user : seen->user;
+  t->system += usage && usage->system > seen->system ? usage->system : seen->system;
+}

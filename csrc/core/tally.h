@@ -1,0 +1,36 @@
+/* What has happened to a process over all its starts, for the host's monitoring. */
+#ifndef PM_CORE_TALLY_H
+#define PM_CORE_TALLY_H
+
+#include "../platform/spawn.h"
+#include "../pm.h"
+#include "ledger.h"
+
+/* How a start ended. */
+typedef enum {
+  PM__END_REQUESTED, /* somebody had asked for it, however it came about */
+  PM__END_SUCCESS,   /* exit code 0 */
+  PM__END_FAILURE,   /* another one */
+  PM__END_SIGNAL,
+  PM__END_UNKNOWN,
+  PM__END_WAYS
+} pm__end_way_t;
+
+typedef struct pm__tally {
+  uint64_t ends[PM__END_WAYS];
+  uint64_t start_failures;
+  uint64_t limits_reached;
+  uint64_t user, system; /* microseconds of CPU of the starts that are over */
+  pm__ledger_t ledger;
+} pm__tally_t;
+
+/* Allocates nothing. */
+void pm__tally_init(pm__tally_t *t);
+void pm__tally_free(pm__tally_t *t);
+
+/* A start is over. seen: the CPU time that samples saw; usage: the kernel's account, NULL
+ * if there is none. The larger counts, so that no sum goes down. */
+void pm__tally_end(pm__tally_t *t, const pm__exit_t *exit, bool requested, const pm_metrics_t *seen,
+                   const pm_usage_t *usage);
+
+#endif /* PM_CORE_TALLY_H */

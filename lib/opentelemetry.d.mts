@@ -1,0 +1,2 @@
+export { observe } from './opentelemetry.js'
+export type { Observation, ObserveOptions } from './opentelemetry.js'
