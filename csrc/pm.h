@@ -55,6 +55,13 @@ typedef enum {
   PM_CONTAINMENT_NONE    /* the command alone, and nothing after the host's end */
 } pm_containment_t;
 
+/* Values of the option "limits.memoryAction": what is done about a tree that uses too much. */
+typedef enum {
+  PM_MEMORY_RESTART, /* it is ended, and started again as after a failure */
+  PM_MEMORY_STOP,    /* it is ended */
+  PM_MEMORY_EVENT    /* that is told */
+} pm_memory_action_t;
+
 /* Values of the option "stopSignal.to". */
 typedef enum { PM_STOP_TREE, PM_STOP_COMMAND } pm_stop_to_t;
 
@@ -79,6 +86,8 @@ typedef enum {
   PM_OPT_MAX_ENDED,
   PM_OPT_MONITOR_INTERVAL,
   PM_OPT_METRICS_HISTORY,
+  PM_OPT_MAX_TOTAL_MEMORY,
+  PM_OPT_MAX_SPAWNS_PER_SECOND,
   PM_OPT_MAX_LOG_LINES,
   PM_OPT_MAX_LOG_BYTES,
   PM_OPT_STOP_TIMEOUT,
@@ -116,6 +125,8 @@ typedef enum {
   PM_OPT_LIMIT_LOCKED_MEMORY,
   PM_OPT_LIMIT_CORE_SIZE,
   PM_OPT_LIMIT_NICE,
+  PM_OPT_LIMIT_MEMORY,
+  PM_OPT_LIMIT_MEMORY_ACTION,
   PM_OPT_COUNT
 } pm_option_index_t;
 
@@ -200,9 +211,10 @@ typedef enum {
   PM_EVENT_ERROR,   /* error: could not be started, gave up, stdin lost, keeper lost */
   PM_EVENT_RESTART, /* pid, restarts: it runs again */
   PM_EVENT_BACKOFF, /* delay, restarts: a restart is due in delay ms */
+  PM_EVENT_QUEUED,  /* position, restarts: a restart that is due waits for its turn */
   PM_EVENT_STOP,    /* code, signal, stop: what was asked to stop has stopped, or cannot be */
   PM_EVENT_DRAIN,   /* stdin takes more */
-  PM_EVENT_LIMIT,   /* limit, value: a limit was reached */
+  PM_EVENT_LIMIT,   /* limit, value, seen, action: a limit was reached */
   PM_EVENT_LOGGED,  /* the log that was watched has a new line, or its process has ended or is forgotten */
   PM_EVENT_METRICS, /* all have been sampled, monitorInterval after the last time: see pm_manager_metrics; no process */
   PM_EVENT_WARNING  /* error: what the manager does without; no process */
@@ -239,6 +251,9 @@ typedef struct pm_event {
   bool requested;     /* a stop or restart had been asked for */
   const char *limit;  /* the option's name: "maxRestarts"; of an exit: the limit that ended it, NULL if none did */
   double value;       /* of the limit */
+  double seen;        /* what there was of what it limits; NAN if nobody knows */
+  const char *action; /* what was done: "refuse", "restart", "stop", "event", "end" (by the kernel), "give-up" */
+  unsigned position;  /* in the queue; 1 is the next to be started */
   uint64_t time;      /* of the metrics, microseconds since the epoch */
   const pm_error_t *error;
   const pm_stop_report_t *stop;
@@ -357,7 +372,7 @@ void pm_manager_listen(pm_manager_t *m, unsigned mask);
 /* Starts a process. 0: *id is its id, valid until the process is removed or
  * the next call. That the command could not be executed is no error here: it
  * is reported by PM_EVENT_ERROR. Else a negative code and *error: UV_EINVAL
- * (bad config), UV_EEXIST (the id or the log file is in use), UV_EAGAIN (maxProcesses),
+ * (bad config), UV_EEXIST (the id or the log file is in use), UV_EAGAIN (maxProcesses, maxTotalMemory),
  * UV_EPERM (command or variable not allowed), UV_ECANCELED (manager closed),
  * UV_ENOMEM. */
 int pm_process_spawn(pm_manager_t *m, const pm_config_t *config, pm_str_t *id, pm_error_t *error);
@@ -375,7 +390,7 @@ int pm_process_stop(pm_manager_t *m, pm_str_t id, double timeout, pm_done_cb cb,
 
 /* Stops if need be, then starts again with the same config under the same id;
  * a wait for a restart is cut short. cb gets true when it runs again.
- * UV_ENOENT: unknown id. UV_EAGAIN, *error: the process limit.
+ * UV_ENOENT: unknown id. UV_EAGAIN, *error: maxProcesses or maxTotalMemory.
  * UV_EEXIST, *error: its log file is in use. UV_ECANCELED, *error: manager closed. */
 int pm_process_restart(pm_manager_t *m, pm_str_t id, pm_done_cb cb, void *arg, pm_error_t *error);
 
@@ -399,13 +414,14 @@ typedef struct pm_stream_status {
 typedef struct pm_status {
   pm_str_t id;
   pm_str_t command;
-  int pid;            /* of the command, 0 when none */
-  const char *status; /* "running", "stopped", "error" */
-  const char *state;  /* "starting", "running", "stopping", "backoff", "exited", "failed" */
-  double uptime;      /* seconds since the present start, 0 when not running */
-  double cpu;         /* of the whole tree, percent of one core */
-  double memory;      /* of the whole tree, resident, MB of 2^20 bytes */
-  double own_cpu;     /* of the command */
+  int pid;                 /* of the command, 0 when none */
+  const char *status;      /* "running", "stopped", "error" */
+  const char *state;       /* "starting", "running", "stopping", "backoff", "queued", "exited", "failed" */
+  unsigned queue_position; /* in the state "queued": 1 is the next to be started; else 0 */
+  double uptime;           /* seconds since the present start, 0 when not running */
+  double cpu;              /* of the whole tree, percent of one core */
+  double memory;           /* of the whole tree, resident, MB of 2^20 bytes */
+  double own_cpu;          /* of the command */
   double own_memory;
   unsigned processes; /* in the tree that live, the command included */
   uint64_t restarts;  /* never goes down */

@@ -29,6 +29,7 @@ module.exports = {
   error: (processId, error) => ({ processId, error }),
   restart: (processId, pid, restarts) => ({ processId, restarts, pid }),
   backoff: (processId, delay, restarts) => ({ processId, delay, restarts }),
+  queued: (processId, position, restarts) => ({ processId, position, restarts }),
   stop: (processId, code, signal, stopped, step, duration, survivors, killed, left) => ({
     processId,
     stopped,
@@ -42,5 +43,6 @@ module.exports = {
   }),
   metrics: (none, ids, buffer, time) => ({ time, processes: readAllFigures(ids, buffer) }),
   drain: (processId) => ({ processId }),
-  limit: (processId, limit, value) => (processId === undefined ? { limit, value } : { processId, limit, value }),
+  limit: (processId, limit, value, seen, action) =>
+    processId === undefined ? { limit, value, seen, action } : { processId, limit, value, seen, action },
 }

@@ -28,7 +28,7 @@ declare class ProcessManager extends EventEmitter {
    *
    * @throws {TypeError} `ERR_COMMAND_REQUIRED`, `ERR_INVALID_ID`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    * @throws {RangeError} `ERR_OUT_OF_RANGE`
-   * @throws {Error} `ERR_PROCESS_LIMIT`, `ERR_ID_IN_USE`, `ERR_COMMAND_NOT_ALLOWED`, `ERR_UNSAFE_ENV`,
+   * @throws {Error} `ERR_PROCESS_LIMIT`, `ERR_MEMORY_LIMIT`, `ERR_ID_IN_USE`, `ERR_COMMAND_NOT_ALLOWED`, `ERR_UNSAFE_ENV`,
    * `ERR_LOG_FILE_IN_USE`, `ERR_MANAGER_CLOSED`
    */
   spawnProcess(config: ProcessManager.ProcessConfig): string
@@ -49,7 +49,8 @@ declare class ProcessManager extends EventEmitter {
    * Stops a process if it runs, then starts it with the same config under the
    * same id. A wait for an automatic restart is cut short.
    *
-   * @returns whether it runs again; false for an unknown id. Rejects with `ERR_PROCESS_LIMIT` at the process limit,
+   * @returns whether it runs again; false for an unknown id. Rejects with `ERR_PROCESS_LIMIT` at the process limit, with
+   * `ERR_MEMORY_LIMIT` while `maxTotalMemory` is reached,
    * and with `ERR_LOG_FILE_IN_USE` if another live process has been given its log file
    */
   restartProcess(processId: string): Promise<boolean>
@@ -310,6 +311,16 @@ declare namespace ProcessManager {
     maxProcesses?: number
     /** Records of ended processes kept for status and logs; the oldest goes first. Default 100. */
     maxEnded?: number
+    /**
+     * Bytes that all trees together may use, each page counted once. When that is reached `limits.memoryAction` of the
+     * one that uses most is taken, and nothing is started until it is over. Default Infinity.
+     */
+    maxTotalMemory?: number
+    /**
+     * Commands started a second. Automatic restarts that come sooner wait in a queue; what is asked for does not, but
+     * counts. As many as are due in a quarter of a second may be started at once. Infinity: no queue. Default 20.
+     */
+    maxSpawnsPerSecond?: number
     /** ms between samples of CPU and memory; 0: only when asked. Default 5000. */
     monitorInterval?: number
     /** The only values that `command` may have, to the letter. Default: any. */
@@ -380,14 +391,29 @@ declare namespace ProcessManager {
     coreSize?: number
     /** Added to the host's niceness, -40 to 39. */
     nice?: number
+    /**
+     * Memory of everything that the command started, each page counted once. Watched, more closely the nearer it is:
+     * no hard bound.
+     */
+    memory?: number
+    /**
+     * What is done when `memory` is reached, or `maxTotalMemory` and this one uses most. Default 'restart'.
+     *
+     * - 'restart': all of it is ended as by a stop, and started again as after a failure, with or without `autoRestart`
+     * - 'stop': it is ended
+     * - 'event': that is told by a `'limit'` event
+     */
+    memoryAction?: MemoryAction
   }
+
+  export type MemoryAction = 'restart' | 'stop' | 'event'
 
   export interface SignalOptions {
     /** To everything that the command started, not to the command alone. Default false. */
     tree?: boolean
   }
 
-  export type State = 'starting' | 'running' | 'stopping' | 'backoff' | 'exited' | 'failed'
+  export type State = 'starting' | 'running' | 'stopping' | 'backoff' | 'queued' | 'exited' | 'failed'
 
   interface Figures {
     /** Of the command itself; 0 when none. */
@@ -416,6 +442,8 @@ declare namespace ProcessManager {
     processes: number
     /** What is in effect, which is 'group' where no keeper can run. */
     containment: Containment
+    /** In the state 'queued': 1 is the next to be started; else null. */
+    queuePosition: number | null
     /** Of the last end; null before it, and when a signal ended it. */
     exitCode: number | null
     /** Of the last end, as 'SIGKILL'. */
@@ -563,7 +591,7 @@ declare namespace ProcessManager {
     unsent: number
     /** Whether a stop or a restart had been asked for. */
     requested: boolean
-    /** The limit that ended it, as 'limits.cpuSeconds'; null if none did, as far as its end tells. */
+    /** The limit that ended it, as 'limits.cpuSeconds' or 'limits.memory'; null if none did, as far as its end tells. */
     limit: string | null
     /** What it used; null when nobody knows. */
     resourceUsage: ResourceUsage | null
@@ -597,6 +625,13 @@ declare namespace ProcessManager {
     processId: string
     /** ms until the restart. */
     delay: number
+    restarts: number
+  }
+
+  export interface QueuedEvent {
+    processId: string
+    /** 1: the next to be started. */
+    position: number
     restarts: number
   }
 
@@ -721,6 +756,13 @@ declare namespace ProcessManager {
     /** The option's name, as 'maxRestarts'. */
     limit: string
     value: number
+    /** What there was of it, in the same unit; null when nobody knows. */
+    seen: number | null
+    /**
+     * What was done: a start was refused, the tree is ended and started again, or ended; nothing but this event; the
+     * kernel has ended it; it was given up.
+     */
+    action: 'refuse' | MemoryAction | 'end' | 'give-up'
   }
 
   export interface Events {
@@ -746,6 +788,8 @@ declare namespace ProcessManager {
     restart: RestartEvent
     /** It will be started again after a delay. */
     backoff: BackoffEvent
+    /** A restart that is due waits for its turn. */
+    queued: QueuedEvent
     /** What was asked to stop has stopped, or cannot be stopped. */
     stop: StopEvent
     /** All processes have been sampled: every `monitorInterval` ms, while something runs and somebody listens. */

@@ -107,10 +107,11 @@ class ProcessManager extends ListeningEmitter {
     const row = this.#native.status(lookup(id))
     if (row === undefined) return { pid: 0, status: 'unknown', uptime: 0, cpu: 0, memory: 0, restarts: 0 }
     const [, , pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal, containment, ...more] = row
-    const [error, streams, ownCpu, ownMemory, processes] = more
+    const [error, streams, ownCpu, ownMemory, processes, queuePosition] = more
     const own = { cpu: ownCpu, memory: ownMemory }
     const output = readStreams(streams)
-    return { pid, status, state, containment, uptime, cpu, memory, own, processes, restarts, exitCode, exitSignal, error, output }
+    const times = { restarts, queuePosition, exitCode, exitSignal }
+    return { pid, status, state, containment, uptime, cpu, memory, own, processes, ...times, error, output }
   }
 
   /**

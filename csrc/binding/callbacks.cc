@@ -1,6 +1,8 @@
 /* What the engine calls: each becomes one call of the JavaScript callback. */
 #include "manager.h"
 
+#include <cmath>
+
 namespace binding {
 
 /* An asynchronous call: what it makes ready, awaited promises too, runs when it
@@ -71,6 +73,10 @@ void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
     add_number(event->delay);
     add_number(static_cast<double>(event->restarts));
     break;
+  case PM_EVENT_QUEUED:
+    add_number(event->position);
+    add_number(static_cast<double>(event->restarts));
+    break;
   case PM_EVENT_STOP:
     add_end();
     add(out.Boolean(event->stop->gone));
@@ -94,6 +100,8 @@ void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
   case PM_EVENT_LIMIT:
     add(out.Word(event->limit));
     add_number(event->value);
+    add(std::isnan(event->seen) ? out.Null() : out.Number(event->seen));
+    add(out.Word(event->action));
     break;
   }
   self->Call(self->callback_, out, argc, argv);

@@ -147,8 +147,8 @@ Napi::Value Manager::Signal(const Napi::CallbackInfo &info) {
   return r == 0 || r == UV_ENOENT || r == UV_ESRCH ? Result(out.Boolean(r == 0)) : Throw(Failure(r));
 }
 
-/* (id): a row with the error, the streams, the command's own cpu and memory and the
- * number of processes behind it, or undefined for an unknown id. */
+/* (id): a row with the error, the streams, the command's own cpu and memory, the
+ * number of processes and the place in the queue behind it, or undefined for an unknown id. */
 Napi::Value Manager::Status(const Napi::CallbackInfo &info) {
   Writer out(info.Env());
   pm_status_t status;
@@ -159,6 +159,7 @@ Napi::Value Manager::Status(const Napi::CallbackInfo &info) {
   out.Element(row, ROW_LENGTH + 2, out.Number(status.own_cpu));
   out.Element(row, ROW_LENGTH + 3, out.Number(status.own_memory));
   out.Element(row, ROW_LENGTH + 4, out.Number(status.processes));
+  out.Element(row, ROW_LENGTH + 5, status.queue_position == 0 ? out.Null() : out.Number(status.queue_position));
   return Result(row);
 }
 

@@ -11,11 +11,13 @@
 #include "log_file.h"
 #include "log_query.h"
 #include "measure.h"
+#include "memory_limit.h"
 #include "monitor.h"
 #include "output.h"
 #include "process.h"
 #include "run.h"
 #include "signal_name.h"
+#include "spawn_queue.h"
 #include "table.h"
 
 /* Of Linux; other systems have fewer. */
@@ -26,11 +28,13 @@ enum { HIGHEST_SIGNAL = 64 };
 static int check_room(pm_manager_t *m, pm_error_t *error) {
   double limit = m->options.value[PM_OPT_MAX_PROCESSES];
   if (m->refuses) return pm__error_set(error, UV_ECANCELED, "ERR_MANAGER_CLOSED", "Error", "The manager is closed");
-  if ((double)m->live < limit) return 0;
+  if ((double)m->live < limit) return pm__memory_check_room(m, error);
   if (pm__events_reserve(m, PM__EVENTS_PER_CALL) == 0) {
     pm__queued_t *entry = pm__events_add(m, NULL, PM_EVENT_LIMIT);
     entry->event.limit = pm_option_table[PM_OPT_MAX_PROCESSES].name;
     entry->event.value = limit;
+    entry->event.seen = (double)m->live;
+    entry->event.action = "refuse";
     pm__events_schedule(m);
   }
   return pm__error_set(error, UV_EAGAIN, "ERR_PROCESS_LIMIT", "Error", "Process limit (%.0f) exceeded", limit);
@@ -228,6 +232,7 @@ static void fill_status(const pm__process_t *p, pm_status_t *out) {
       .pid = alive ? run->child.pid : 0,
       .status = pm__process_status_name(p),
       .state = pm__process_state_name(p),
+      .queue_position = pm__spawn_queue_position(p),
       .uptime = alive ? pm__run_uptime(run) : 0,
       .cpu = alive ? run->meter.cpu.percent : 0,
       .memory = alive ? to_megabytes(memory_of(&run->meter)) : 0,

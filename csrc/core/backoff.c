@@ -38,7 +38,7 @@ pm__backoff_t pm__backoff_decide(const pm_options_t *options, const pm__end_t *e
 
   pm__backoff_t result = {PM__END_DONE, 0, attempts};
   bool clean = end->started && end->code == 0;
-  if (clean || value_of(options, PM_OPT_AUTO_RESTART) == 0) return result;
+  if (!end->limit && (clean || value_of(options, PM_OPT_AUTO_RESTART) == 0)) return result;
 
   result.verdict = PM__END_GIVE_UP;
   if (attempts >= value_of(options, PM_OPT_MAX_RESTARTS)) return result;

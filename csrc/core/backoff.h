@@ -8,9 +8,10 @@
 #include "../pm.h"
 
 typedef struct pm__end {
-  bool started;  /* false: it could not be started at all */
-  int code;      /* exit code, -1 when it ended by a signal or nobody knows */
-  double uptime; /* ms that it was alive */
+  bool started;      /* false: it could not be started at all */
+  int code;          /* exit code, -1 when it ended by a signal or nobody knows */
+  double uptime;     /* ms that it was alive */
+  const char *limit; /* for which it was ended, to be started again whatever autoRestart says; NULL if for none */
 } pm__end_t;
 
 typedef enum {
@@ -30,7 +31,7 @@ typedef struct pm__backoff {
  * attempts: restarts since the process was last stable (0 for a new one).
  * random: uniform in [0, 1), for the jitter.
  *
- * Never after exit code 0. An uptime of at least stableAfter sets attempts back
+ * Never after exit code 0, unless it was ended for a limit. An uptime of at least stableAfter sets attempts back
  * to 0 first. Restart number n (from 0) waits
  *   min(restartDelay * restartFactor^n, maxRestartDelay) * (1 + restartJitter * (2 * random - 1))
  * ms; no input makes it negative, infinite or NaN. */

@@ -71,6 +71,51 @@ typedef struct pm__input {
   struct pm__input *flush_next;
 } pm__input_t;
 
+/* ---- memory that is limited ------------------------------------------------- */
+
+/* How much a run uses, looked at for the sake of a limit: see memory_limit.c. Sizes in
+ * bytes, times of uv_hrtime. */
+typedef struct pm__memory_watch {
+  bool on;
+  pm__run_t *prev, *next;  /* those that are watched; whose turn it is comes first */
+  pm__meter_t meter;       /* of its own: its looks end no window of cpu */
+  uint64_t looked_at, due; /* the last look, 0: none yet; the next */
+  uint64_t resident;       /* at the last look; shared pages are counted in each process */
+  double growth;           /* of that, a ns */
+  uint64_t share;          /* proportional, as it was read last; 0: never */
+  uint64_t share_resident; /* the least that was resident then or since */
+  uint64_t read_resident;  /* when the present reading began */
+  uint64_t share_until;    /* so long it is believed */
+  uint64_t share_due;      /* not to be read again before */
+  bool wants_share;        /* waits for that to be read, or it is being read */
+  bool is_read;            /* it is being read */
+  bool over;               /* that it has reached its limit has been told */
+  const char *ended_for;   /* the limit because of which it is being ended; NULL: none */
+  uint64_t kill_at;        /* if it uses so much although it is being ended, SIGKILL at once */
+} pm__memory_watch_t;
+
+/* Of a manager. */
+typedef struct pm__memory {
+  uv_timer_t timer;
+  pm__run_t *first, *last;
+  double total;         /* of all, as far as it is known, when it was compared last */
+  uint64_t pace;        /* a look at each at least so often, ns */
+  bool over;            /* that maxTotalMemory was reached has been told */
+  bool collecting;      /* the share of each is being read, to compare the total */
+  uint64_t began;       /* when that began */
+  uint64_t collect_due; /* not to be begun again before */
+  bool reading;         /* the thread pool is at work */
+} pm__memory_t;
+
+/* ---- starts that wait for their turn ---------------------------------------- */
+
+/* See spawn_queue.c. */
+typedef struct pm__spawn_queue {
+  uv_timer_t timer;
+  pm__process_t *first, *last;
+  uint64_t next_at; /* uv_hrtime: when the next start would be due if all were at even distances */
+} pm__spawn_queue_t;
+
 /* ---- one start of a command ------------------------------------------------ */
 
 struct pm__run {
@@ -87,6 +132,7 @@ struct pm__run {
   uint64_t number;    /* of its process's starts, 0 the first */
 
   pm__meter_t meter;
+  pm__memory_watch_t memory;
   uint64_t sampled_at; /* uv_hrtime of the last sample; 0: none */
   uint64_t started_at; /* uv_hrtime */
   uint64_t start_time; /* the same, as pm__wall_clock */
@@ -102,6 +148,7 @@ typedef enum {
   PM__STOPPING, /* somebody asked for its end */
   PM__SWEEPING, /* it ended by itself; what it left behind is being ended */
   PM__BACKOFF,
+  PM__QUEUED, /* the wait is over, but too many have just been started */
   PM__EXITED,
   PM__FAILED,
   PM__STATE_COUNT
@@ -136,6 +183,7 @@ struct pm__process {
   unsigned refs;
   pm__process_t *prev, *next;             /* in the order of spawning */
   pm__process_t *ended_prev, *ended_next; /* in the order of ending */
+  pm__process_t *queue_prev, *queue_next; /* in the order of starting */
   pm__process_t *hash_next;
   pm_str_t id; /* owned */
   uint32_t hash;
@@ -152,6 +200,7 @@ struct pm__process {
   pm__ladder_t ladder;
   double wanted_timeout;     /* of the stop request being handled */
   bool restart_pending;      /* start again once stopped */
+  bool stopped_by_limit;     /* and nobody has asked for anything else meanwhile */
   bool starts_again;         /* the start under way is not the first */
   unsigned attempts;         /* restarts since it was last stable */
   uint64_t restarts;         /* ever */
@@ -228,16 +277,18 @@ struct pm_manager {
   uv_timer_t retry;                       /* of those that could not be written */
   uv_idle_t turn;                         /* delivers what API calls queued */
   pm__meter_room_t meter_room;
-  bool sampling;          /* a round of samples is under way */
-  bool announced;         /* and will be told of: the timer has begun it */
-  bool unfinished;        /* a status has begun a look that goes on */
-  uint64_t rounds;        /* that have begun */
-  pm__process_t *cursor;  /* whose turn it is in the round; NULL: all have had it */
-  uint64_t next_round;    /* when it is due; the loop's time */
+  bool sampling;         /* a round of samples is under way */
+  bool announced;        /* and will be told of: the timer has begun it */
+  bool unfinished;       /* a status has begun a look that goes on */
+  uint64_t rounds;       /* that have begun */
+  pm__process_t *cursor; /* whose turn it is in the round; NULL: all have had it */
+  uint64_t next_round;   /* when it is due; the loop's time */
+  pm__memory_t memory;
+  pm__spawn_queue_t spawn_queue;
   uv_timer_t monitor;     /* samples metrics; in pm_manager_close: looks for what is gone, and gives up */
   uint64_t patient_until; /* of closing; the loop's time */
   unsigned pending;       /* processes, runs and works not yet freed */
-  unsigned own;           /* its own handles that are not closed yet: turn, monitor, tick, retry, poller */
+  unsigned own;           /* its own handles that are not closed yet: turn, timers, poller */
   unsigned works;         /* removals of directories and writes of log files in the thread pool */
   unsigned listening;
   uint64_t random;

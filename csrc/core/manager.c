@@ -7,10 +7,12 @@
 #include "internal.h"
 #include "keeper.h"
 #include "log_file.h"
+#include "memory_limit.h"
 #include "pacer.h"
 #include "private_dir.h"
 #include "process.h"
 #include "run.h"
+#include "spawn_queue.h"
 
 /* How long closing waits for commands that do not die of SIGKILL, and between looks; and
  * how long the host's own end waits for all of those that it must see gone, in ms. */
@@ -108,7 +110,9 @@ int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_
   m->turn.data = m->monitor.data = m;
   pm__pacer_init(m);
   pm__log_files_init(m);
-  m->own = 5;
+  pm__memory_init(m);
+  pm__spawn_queue_init(m);
+  m->own = 7;
   *out = m;
   return 0;
 }
@@ -149,6 +153,7 @@ static void set_ref(pm_manager_t *m, bool refd) {
   void (*run_ref)(pm__run_t *) = refd ? pm__run_ref : pm__run_unref;
   m->refd = refd;
   handle_ref((uv_handle_t *)&m->turn);
+  handle_ref((uv_handle_t *)&m->spawn_queue.timer);
   for (pm__process_t *p = m->first; p; p = p->next) {
     handle_ref((uv_handle_t *)&p->timer);
     if (p->run && p->run->watched) run_ref(p->run);
@@ -214,6 +219,8 @@ static void close_own(pm_manager_t *m) {
   uv_close((uv_handle_t *)&m->monitor, on_handle_closed);
   uv_close((uv_handle_t *)&m->tick, on_handle_closed);
   uv_close((uv_handle_t *)&m->retry, on_handle_closed);
+  uv_close((uv_handle_t *)&m->memory.timer, on_handle_closed);
+  uv_close((uv_handle_t *)&m->spawn_queue.timer, on_handle_closed);
   pm__poller_close(&m->poller, on_poller_closed);
 }
 
@@ -288,6 +295,8 @@ void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg) {
     if (is_ours_to_end(run)) pm__child_kill(&run->child);
   pm__manager_hold(m); /* while this function works */
   uv_idle_stop(&m->turn);
+  uv_timer_stop(&m->memory.timer);
+  uv_timer_stop(&m->spawn_queue.timer);
   pm__waiter_t *waiters = forget_all(m);
   pm__events_discard(m);
   answer_all(waiters);

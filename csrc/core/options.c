@@ -17,6 +17,7 @@ static const char *const encoding_choices[] = {"utf8", "latin1", "buffer", NULL}
 static const char *const containment_choices[] = {"tree", "nested", "group", "none", NULL};
 static const char *const stop_signal_choices[] = {"SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", NULL};
 static const char *const messages_choices[] = {"none", "raw", "json", NULL};
+static const char *const memory_action_choices[] = {"restart", "stop", "event", NULL};
 static const char *const stop_to_choices[] = {"tree", "command", NULL};
 
 #define INTEGER(name, min, max, initial, per_process)                                                                  \
@@ -35,6 +36,8 @@ const pm_option_t pm_option_table[PM_OPT_COUNT] = {
     [PM_OPT_MAX_ENDED] = INTEGER("maxEnded", 0, 1e6, 100, false),
     [PM_OPT_MONITOR_INTERVAL] = INTEGER("monitorInterval", 0, LONGEST, 5000, false),
     [PM_OPT_METRICS_HISTORY] = INTEGER("metricsHistory", 0, 1e6, 0, true),
+    [PM_OPT_MAX_TOTAL_MEMORY] = INTEGER("maxTotalMemory", 1 << 20, INFINITY, INFINITY, false),
+    [PM_OPT_MAX_SPAWNS_PER_SECOND] = NUMBER("maxSpawnsPerSecond", 0.001, INFINITY, 20, false),
     [PM_OPT_MAX_LOG_LINES] = INTEGER("maxLogLines", 1, 1e7, 1000, true),
     [PM_OPT_MAX_LOG_BYTES] = INTEGER("maxLogBytes", 1024, 268435456.0, 4 << 20, true),
     [PM_OPT_STOP_TIMEOUT] = NUMBER("stopTimeout", 0, INFINITY, 5000, true),
@@ -72,6 +75,9 @@ const pm_option_t pm_option_table[PM_OPT_COUNT] = {
     [PM_OPT_LIMIT_LOCKED_MEMORY] = LIMIT("limits.lockedMemory", 0),
     [PM_OPT_LIMIT_CORE_SIZE] = LIMIT("limits.coreSize", 0),
     [PM_OPT_LIMIT_NICE] = INTEGER("limits.nice", -40, 39, 0, true),
+    [PM_OPT_LIMIT_MEMORY] = LIMIT("limits.memory", 1 << 20),
+    [PM_OPT_LIMIT_MEMORY_ACTION] =
+        CHOICE("limits.memoryAction", memory_action_choices, PM_MEMORY_EVENT, PM_MEMORY_RESTART),
 };
 
 int pm__stop_signal(const pm_options_t *o) {

@@ -10,11 +10,13 @@
 #include "log_file.h"
 #include "private_dir.h"
 #include "run.h"
+#include "spawn_queue.h"
 #include "table.h"
 
 typedef void (*action_t)(pm__process_t *p);
 
 static void launch(pm__process_t *p);
+static void start_again(pm__process_t *p);
 static void start_by_timer(pm__process_t *p);
 static void start_by_request(pm__process_t *p);
 static void enter_running(pm__process_t *p);
@@ -31,6 +33,7 @@ static void lose_keeper(pm__process_t *p);
 static void finish_stop(pm__process_t *p);
 static void cancel_restart(pm__process_t *p);
 static void answer_stopped(pm__process_t *p);
+static void stop_by_limit(pm__process_t *p);
 static void stop_then_start(pm__process_t *p);
 static void start_after_stop(pm__process_t *p);
 static void start_after_sweep(pm__process_t *p);
@@ -43,7 +46,8 @@ static const action_t actions[PM__STATE_COUNT][PM__INPUT_COUNT] = {
                      [PM__DEADLINE] = end_running,
                      [PM__ENDED] = sweep,
                      [PM__STOP] = begin_stop,
-                     [PM__RESTART] = stop_then_start},
+                     [PM__RESTART] = stop_then_start,
+                     [PM__OVER_LIMIT] = stop_by_limit},
     [PM__STOPPING] = {[PM__CHILD_EXIT] = end_stopping,
                       [PM__ENDED] = await_rest,
                       [PM__GONE] = finish_stop,
@@ -57,6 +61,7 @@ static const action_t actions[PM__STATE_COUNT][PM__INPUT_COUNT] = {
                       [PM__RESTART] = start_after_sweep,
                       [PM__DEADLINE] = pm__ladder_continue},
     [PM__BACKOFF] = {[PM__STOP] = cancel_restart, [PM__RESTART] = start_by_request, [PM__DEADLINE] = start_by_timer},
+    [PM__QUEUED] = {[PM__STOP] = cancel_restart, [PM__RESTART] = start_by_request, [PM__DEADLINE] = start_again},
     [PM__EXITED] = {[PM__STOP] = answer_stopped, [PM__RESTART] = start_by_request},
     [PM__FAILED] = {[PM__STOP] = answer_stopped, [PM__RESTART] = start_by_request},
 };
@@ -70,7 +75,8 @@ static const struct {
     [PM__NEW] = {"stopped", "exited", false},       [PM__STARTING] = {"running", "starting", true},
     [PM__RUNNING] = {"running", "running", true},   [PM__STOPPING] = {"stopped", "stopping", true},
     [PM__SWEEPING] = {"stopped", "stopping", true}, [PM__BACKOFF] = {"stopped", "backoff", true},
-    [PM__EXITED] = {"stopped", "exited", false},    [PM__FAILED] = {"error", "failed", false},
+    [PM__QUEUED] = {"stopped", "queued", true},     [PM__EXITED] = {"stopped", "exited", false},
+    [PM__FAILED] = {"error", "failed", false},
 };
 
 void pm__process_handle(pm__process_t *p, pm__input_kind_t input) {
@@ -85,7 +91,7 @@ bool pm__process_is_live(const pm__process_t *p) {
 /* A command that could not be started is in error while it waits for the next
  * attempt, too. */
 const char *pm__process_status_name(const pm__process_t *p) {
-  if (p->state == PM__BACKOFF && p->fault) return names[PM__FAILED].status;
+  if ((p->state == PM__BACKOFF || p->state == PM__QUEUED) && p->fault) return names[PM__FAILED].status;
   return names[p->state].status;
 }
 
@@ -107,6 +113,7 @@ static void set_state(pm__process_t *p, pm__state_t state) {
   bool was_ended = p->state == PM__EXITED || p->state == PM__FAILED;
   p->state = state;
   uv_timer_stop(&p->timer);
+  pm__spawn_queue_remove(p);
   if (pm__process_is_live(p) && !was_live) m->live++;
   if (!pm__process_is_live(p) && was_live) m->live--;
   if (was_ended) pm__table_mark_live(m, p);
@@ -153,6 +160,8 @@ static void launch(pm__process_t *p) {
   pm_error_t error;
   set_state(p, PM__STARTING);
   set_fault(p, NULL);
+  p->stopped_by_limit = false;
+  pm__spawn_queue_note(p->manager);
   int r = pm__run_start(p, &error);
   if (r != 0) set_fault(p, &error);
   pm__process_handle(p, r == 0 ? PM__LAUNCHED : PM__REFUSED);
@@ -166,7 +175,13 @@ static void start_again(pm__process_t *p) {
 }
 
 static void start_by_timer(pm__process_t *p) {
-  start_again(p);
+  if (pm__spawn_queue_admits(p->manager)) {
+    start_again(p);
+    return;
+  }
+  set_state(p, PM__QUEUED);
+  pm__spawn_queue_add(p);
+  pm__events_add(p->manager, p, PM_EVENT_QUEUED)->event.position = pm__spawn_queue_position(p);
 }
 
 /* What somebody asks for is no failure: it does not wait, and the count of
@@ -192,7 +207,11 @@ static void give_up(pm__process_t *p, const pm__end_t *end) {
   char name[128];
   pm_str_t command = {p->command.name, strlen(p->command.name)};
   pm__error_quote(name, sizeof(name), command);
-  if (end->started && p->last_exit.signum)
+  if (end->limit)
+    pm__error_set(&error, UV_ECANCELED, "ERR_RESTART_LIMIT", "Error",
+                  "Gave up on %s after %.0f restarts (maxRestarts); its last start was ended for %s", name, limit,
+                  end->limit);
+  else if (end->started && p->last_exit.signum)
     pm__error_set(&error, UV_ECANCELED, "ERR_RESTART_LIMIT", "Error",
                   "Gave up on %s after %.0f restarts (maxRestarts); its last start was ended by signal %d", name, limit,
                   p->last_exit.signum);
@@ -211,7 +230,8 @@ static void give_up(pm__process_t *p, const pm__end_t *end) {
   set_fault(p, &error);
   pm__queued_t *event = pm__events_add(p->manager, p, PM_EVENT_LIMIT);
   event->event.limit = pm_option_table[PM_OPT_MAX_RESTARTS].name;
-  event->event.value = limit;
+  event->event.value = event->event.seen = limit;
+  event->event.action = "give-up";
   pm__events_add_fault(p, p->fault);
   set_state(p, PM__FAILED);
 }
@@ -280,6 +300,14 @@ static void begin_stop(pm__process_t *p) {
   pm__ladder_begin(p, p->wanted_timeout);
 }
 
+/* The tree may go on as long as anybody's who is asked to stop. What follows is up to
+ * finish_stop, unless somebody asks for something else before. */
+static void stop_by_limit(pm__process_t *p) {
+  p->stopped_by_limit = true;
+  p->wanted_timeout = p->options.value[PM_OPT_STOP_TIMEOUT];
+  begin_stop(p);
+}
+
 static void stop_then_start(pm__process_t *p) {
   p->restart_pending = true;
   p->wanted_timeout = p->options.value[PM_OPT_STOP_TIMEOUT];
@@ -289,13 +317,14 @@ static void stop_then_start(pm__process_t *p) {
 /* The last request counts: a stop takes a restart back that waits for an
  * earlier one, and the other way round. */
 static void join_stop(pm__process_t *p) {
-  p->restart_pending = false;
+  p->restart_pending = p->stopped_by_limit = false;
   pm__events_answer(p, &p->restart_waiters, false);
   pm__ladder_hurry(p, p->wanted_timeout);
 }
 
 static void start_after_stop(pm__process_t *p) {
   p->restart_pending = true;
+  p->stopped_by_limit = false;
   pm__ladder_hurry(p, p->options.value[PM_OPT_STOP_TIMEOUT]);
 }
 
@@ -336,7 +365,20 @@ void pm__process_report_lost(pm__process_t *p) {
   pm__fault_unref(fault);
 }
 
+/* Ended for a limit, to be started again: no stop, but a failure. */
+static void fail_by_limit(pm__process_t *p) {
+  const pm__end_t end = {
+      .started = true, .code = -1, .uptime = pm__run_uptime(p->run) * 1000, .limit = p->run->memory.ended_for};
+  pm__process_report_lost(p);
+  pm__run_release(p);
+  after_end(p, &end);
+}
+
 static void finish_stop(pm__process_t *p) {
+  if (p->stopped_by_limit && (pm_memory_action_t)p->options.value[PM_OPT_LIMIT_MEMORY_ACTION] == PM_MEMORY_RESTART) {
+    fail_by_limit(p);
+    return;
+  }
   bool again = p->restart_pending && !p->manager->refuses;
   pm__process_report_lost(p);
   if (!p->ladder.reported) pm__ladder_report(p, true, true);

@@ -16,6 +16,7 @@ typedef enum {
   PM__CHILD_EXIT, /* the command has ended, and is a zombie */
   PM__ENDED,      /* it has been reaped, after all its output was read */
   PM__GONE,       /* so has everything that it started */
+  PM__OVER_LIMIT, /* it uses more memory than it may, and is to be ended */
   PM__UNKEPT,     /* its keeper was killed after the command's end: what is left has nobody else to end it */
   PM__STOP,       /* somebody asks for its end, within p->wanted_timeout */
   PM__RESTART,    /* somebody asks for a new start */

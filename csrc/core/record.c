@@ -7,6 +7,7 @@
 #include "private_dir.h"
 #include "process.h"
 #include "run.h"
+#include "spawn_queue.h"
 #include "table.h"
 
 static void init_logs(pm__process_t *p) {
@@ -86,6 +87,7 @@ void pm__process_tell_log_watcher(pm__process_t *p) {
 void pm__process_forget(pm__process_t *p) {
   if (!p->known) return;
   pm__process_tell_log_watcher(p);
+  pm__spawn_queue_remove(p);
   pm__log_file_close(p->log_file);
   p->log_file = NULL;
   if (p->state == PM__EXITED || p->state == PM__FAILED) pm__table_mark_live(p->manager, p);

@@ -31,8 +31,7 @@ static bool is_limited(const pm_options_t *options, pm_option_index_t i) {
 /* One that ignores SIGXCPU is killed by the kernel; but so are others. The rounding of
  * clocks is a hundredth of a second. */
 static bool has_used(const pm_options_t *options, const pm_usage_t *usage) {
-  double seconds = (double)(usage->user + usage->system) / 1e6;
-  return seconds > options->value[PM_OPT_LIMIT_CPU_SECONDS] - 0.1;
+  return pm__limits_seen(PM_OPT_LIMIT_CPU_SECONDS, usage) > options->value[PM_OPT_LIMIT_CPU_SECONDS] - 0.1;
 }
 
 int pm__limits_reached(const pm_options_t *options, const pm__exit_t *end, const pm_usage_t *usage) {
@@ -41,4 +40,9 @@ int pm__limits_reached(const pm_options_t *options, const pm__exit_t *end, const
     return PM_OPT_LIMIT_CPU_SECONDS;
   if (is_limited(options, PM_OPT_LIMIT_FILE_SIZE) && end->signum == SIGXFSZ) return PM_OPT_LIMIT_FILE_SIZE;
   return -1;
+}
+
+double pm__limits_seen(int option, const pm_usage_t *usage) {
+  if (option != PM_OPT_LIMIT_CPU_SECONDS || !usage) return NAN;
+  return (double)(usage->user + usage->system) / 1e6;
 }

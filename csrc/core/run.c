@@ -5,6 +5,7 @@
 #include "events.h"
 #include "input.h"
 #include "launch_error.h"
+#include "memory_limit.h"
 #include "monitor.h"
 #include "options.h"
 #include "output.h"
@@ -48,6 +49,7 @@ static void stop_watching(pm__run_t *run) {
 /* For a run that nobody hears of any more. */
 static void take_away(pm__run_t *run) {
   if (!run->ended_at) run->ended_at = uv_hrtime();
+  pm__memory_unwatch(run);
   pm__meter_close(&run->meter);
   stop_watching(run);
 }
@@ -82,13 +84,17 @@ static void queue_exit(pm__run_t *run) {
   event->signal = pm__signal_name(run->child.exit.signum);
   event->uptime = pm__run_uptime(run);
   event->unsent = run->input.unsent;
-  event->requested = p->state == PM__STOPPING;
+  event->requested = p->state == PM__STOPPING && !p->stopped_by_limit;
+  event->limit = run->memory.ended_for;
+  if (event->limit) return;
   int reached = pm__limits_reached(&p->options, &run->child.exit, run->child.has_usage ? &run->child.usage : NULL);
   if (reached < 0) return;
   event->limit = pm_option_table[reached].name;
   pm__queued_t *limit = pm__events_add(p->manager, p, PM_EVENT_LIMIT);
   limit->event.limit = event->limit;
   limit->event.value = p->options.value[reached];
+  limit->event.seen = pm__limits_seen(reached, run->child.has_usage ? &run->child.usage : NULL);
+  limit->event.action = "end";
 }
 
 /* Everything that the command wrote is in its pipes now. It is read before the
@@ -102,6 +108,7 @@ bool pm__run_end(pm__process_t *p) {
   if (m->closing) return true;
   if (!pm__child_reap(&run->child)) return false;
   run->over = true;
+  pm__memory_unwatch(run);
   pm__meter_close(&run->meter);
   pm__input_abandon(&run->input);
   queue_exit(run);
@@ -268,5 +275,6 @@ int pm__run_start(pm__process_t *p, pm_error_t *error) {
   open_pipes(run);
   pm__meter_init(&run->meter, &m->meter_room, run->child.pid, run->child.keeper, run->child.inner_keeper);
   pm__monitor_start(m);
+  pm__memory_watch(run);
   return 0;
 }

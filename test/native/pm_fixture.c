@@ -44,6 +44,10 @@ static void record_event(pm_manager_t *m, const pm_event_t *event) {
   s->uptime = event->uptime;
   s->delay = event->delay;
   s->unsent = event->unsent;
+  s->requested = event->requested;
+  s->figure = event->seen;
+  s->position = event->position;
+  if (event->action) copy_text(s->action, sizeof(s->action), event->action, strlen(event->action));
   s->value = event->value;
   if (event->signal) copy_text(s->signal, sizeof(s->signal), event->signal, strlen(event->signal));
   if (event->limit) copy_text(s->limit, sizeof(s->limit), event->limit, strlen(event->limit));

@@ -23,8 +23,11 @@ typedef struct seen {
   double uptime;
   double delay;
   uint64_t unsent;
+  bool requested;
   char limit[32];
-  double value;
+  double value, figure; /* of a limit: what it is, and what was seen */
+  char action[16];
+  unsigned position;
   bool has_error, has_stop;
   pm_error_t error;
   pm_stop_report_t stop;

@@ -40,6 +40,10 @@ void alloc_fail_from(unsigned long n) {
   alloc_fail(n, true);
 }
 
+bool alloc_is_to_fail(void) {
+  return atomic_load(&fail_at) != 0;
+}
+
 unsigned long alloc_seen(void) {
   return atomic_load(&seen);
 }

@@ -25,6 +25,9 @@ void alloc_fail_nth(unsigned long n);
 /* The n-th allocation from now on fails and so do all later ones. */
 void alloc_fail_from(unsigned long n);
 
+/* Whether one is to fail, or has failed. */
+bool alloc_is_to_fail(void);
+
 /* Allocations asked for since alloc_fail_nth or alloc_fail_from. A test that
  * fails each in turn is through when this stays below n. */
 unsigned long alloc_seen(void);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/internal.h"
 #include "pm_fixture.h"
 
 enum { MOST = 2000 };
@@ -263,6 +264,25 @@ static void talks_in_messages(scene_t *s, pm_options_t *o) {
   remove_scratch(directory);
 }
 
+/* A limit whose comparing takes memory; without any it may not be seen. */
+static bool limit_was_seen;
+
+static void uses_too_much_memory(scene_t *s, pm_options_t *o) {
+  s->m->options.value[PM_OPT_MAX_TOTAL_MEMORY] = 8 << 20;
+  o->value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_STOP;
+  spawn(s, "a", PM_FIXTURES "/touch-memory", "24", o);
+  uint64_t began = uv_hrtime();
+  uint64_t patience = alloc_is_to_fail() ? UINT64_C(100000000) : UINT64_C(20000000000);
+  while (s->exits == 0 && uv_hrtime() - began < patience && s->active) {
+    uv_run(&s->loop, UV_RUN_NOWAIT);
+    usleep(1000);
+  }
+  if (!alloc_is_to_fail()) limit_was_seen = s->exits == 1;
+  spawn(s, "b", PM_FIXTURES "/touch-memory", "24", o);
+  stop_within(s, "a", 0);
+  stop_within(s, "b", 0);
+}
+
 /* Nothing is left, not even of what a keeper has lost: that would be the test's own
  * child (see main). The members of a group are killed, but not waited for. */
 static void assert_nothing_left(bool kept) {
@@ -369,13 +389,19 @@ static void test_talks_in_messages(void **state) {
   fail_each(talks_in_messages);
 }
 
+static void test_uses_too_much_memory(void **state) {
+  (void)state;
+  fail_each(uses_too_much_memory);
+  assert_true(limit_was_seen);
+}
+
 int main(void) {
   if (wants_keeper()) prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_ends_by_itself),     cmocka_unit_test(test_cannot_be_started),
       cmocka_unit_test(test_fails_and_restarts), cmocka_unit_test(test_is_stopped_and_restarted),
       cmocka_unit_test(test_leaves_something),   cmocka_unit_test(test_many),
-      cmocka_unit_test(test_talks_in_messages),
+      cmocka_unit_test(test_talks_in_messages),  cmocka_unit_test(test_uses_too_much_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

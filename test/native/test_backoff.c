@@ -33,6 +33,17 @@ static void test_nothing_follows_without_auto_restart(void **state) {
   assert_decision(pm__backoff_decide(&o, &not_started, 0, 0.5), PM__END_DONE, 0, 0);
 }
 
+/* Whatever the command made of being ended, and whatever autoRestart says. */
+static void test_an_end_for_a_limit_is_a_failure(void **state) {
+  (void)state;
+  const pm__end_t ended = {.started = true, .code = 0, .uptime = 10, .limit = "limits.memory"};
+  pm_options_t o = restarting();
+  o.value[PM_OPT_AUTO_RESTART] = 0;
+  assert_decision(pm__backoff_decide(&o, &ended, 0, 0.5), PM__END_RESTART, 1000, 1);
+  assert_decision(pm__backoff_decide(&o, &ended, 2, 0.5), PM__END_RESTART, 4000, 3);
+  assert_int_equal(pm__backoff_decide(&o, &ended, 5, 0.5).verdict, PM__END_GIVE_UP);
+}
+
 static void test_nothing_follows_a_clean_end(void **state) {
   (void)state;
   pm_options_t o = restarting();
@@ -186,6 +197,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_nothing_follows_without_auto_restart),
       cmocka_unit_test(test_nothing_follows_a_clean_end),
+      cmocka_unit_test(test_an_end_for_a_limit_is_a_failure),
       cmocka_unit_test(test_failures_of_every_kind_are_restarted),
       cmocka_unit_test(test_a_code_counts_only_of_what_started),
       cmocka_unit_test(test_delays_grow_to_the_cap),

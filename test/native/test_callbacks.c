@@ -10,11 +10,11 @@ enum { ON_OUTPUT = PM_EVENT_WARNING + 1, ON_LINES, ON_MESSAGES, ON_STRAY, ON_DON
 
 static const char *const places[PLACE_COUNT] = {
     [PM_EVENT_SPAWN] = "spawn",     [PM_EVENT_EXIT] = "exit",       [PM_EVENT_ERROR] = "error",
-    [PM_EVENT_RESTART] = "restart", [PM_EVENT_BACKOFF] = "backoff", [PM_EVENT_STOP] = "stop",
-    [PM_EVENT_DRAIN] = "drain",     [PM_EVENT_LIMIT] = "limit",     [PM_EVENT_LOGGED] = "logged",
-    [PM_EVENT_METRICS] = "metrics", [PM_EVENT_WARNING] = "warning", [ON_OUTPUT] = "output",
-    [ON_LINES] = "lines",           [ON_MESSAGES] = "messages",     [ON_STRAY] = "stray",
-    [ON_DONE] = "an answer"};
+    [PM_EVENT_RESTART] = "restart", [PM_EVENT_BACKOFF] = "backoff", [PM_EVENT_QUEUED] = "queued",
+    [PM_EVENT_STOP] = "stop",       [PM_EVENT_DRAIN] = "drain",     [PM_EVENT_LIMIT] = "limit",
+    [PM_EVENT_LOGGED] = "logged",   [PM_EVENT_METRICS] = "metrics", [PM_EVENT_WARNING] = "warning",
+    [ON_OUTPUT] = "output",         [ON_LINES] = "lines",           [ON_MESSAGES] = "messages",
+    [ON_STRAY] = "stray",           [ON_DONE] = "an answer"};
 
 typedef struct scene {
   host_t h;
@@ -205,6 +205,7 @@ static void play(scene_t *s) {
   host_init(h);
   if (s->place == PM_EVENT_WARNING) h->keeperless = &keeperless;
   if (s->place == PM_EVENT_METRICS) h->options.value[PM_OPT_MONITOR_INTERVAL] = 2;
+  if (s->place == PM_EVENT_QUEUED) h->options.value[PM_OPT_MAX_SPAWNS_PER_SECOND] = 4;
   host_open(h);
   pm_manager_listen(h->m, LISTEN_ALL | PM_LISTEN_METRICS);
   h->arg = s;

@@ -47,7 +47,7 @@ async function cleanUp () {
 afterEach(cleanUp)
 
 /** All events but output that a manager emits, as [name, payload], from now on. */
-function record (manager, names = ['spawn', 'exit', 'error', 'restart', 'backoff', 'stop', 'drain', 'limit']) {
+function record (manager, names = ['spawn', 'exit', 'error', 'restart', 'backoff', 'queued', 'stop', 'drain', 'limit']) {
   const seen = []
   for (const name of names) manager.on(name, payload => seen.push([name, payload]))
   return seen

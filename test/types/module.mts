@@ -21,6 +21,8 @@ export const alikeMetrics: typeof ProcessMetrics = NamedMetrics
 
 export const manager = new ProcessManager({
   maxProcesses: 100,
+  maxTotalMemory: 4 * 2 ** 30,
+  maxSpawnsPerSecond: Infinity,
   maxEnded: 100,
   monitorInterval: 0,
   metricsHistory: 720,
@@ -41,6 +43,7 @@ export const manager = new ProcessManager({
   hostExitTimeout: 2000,
   stopSignal: { signal: 'SIGINT', to: 'command' },
   allowedCommands: ['node'],
+  limits: { openFiles: 256, memory: 2 ** 30, memoryAction: 'stop' },
   pipeSize: 65536,
   messages: 'json',
   maxMessageBytes: 2 ** 20,
@@ -218,7 +221,12 @@ manager
       console.log(pid + cpu + own.memory + threads)
     }
   })
-  .on('limit', ({ limit, value }) => { console.log(limit.length, value + 1) })
+  .on('queued', ({ processId, position, restarts }) => { console.log(processId.length, position + restarts) })
+  .on('limit', ({ limit, value, seen, action }) => {
+    same<typeof seen, number | null>(true)
+    same<typeof action, 'refuse' | 'restart' | 'stop' | 'event' | 'end' | 'give-up'>(true)
+    console.log(limit.length, value + 1)
+  })
 
 // Either of two events, and events that are not the manager's own.
 manager.on(Math.random() < 0.5 ? 'stdout' : 'stderr', ({ data }) => data)

@@ -26,6 +26,9 @@ export const woken = new ProcessManager({ stopSignal: { signal: 'SIGCONT' } })
 // @ts-expect-error the whole tree, or the command
 export const grouped = new ProcessManager({ stopSignal: { to: 'group' } })
 
+// @ts-expect-error no such thing to do
+export const killed = new ProcessManager({ limits: { memory: 2 ** 30, memoryAction: 'kill' } })
+
 // @ts-expect-error a config is wanted
 manager.spawnProcess()
 // @ts-expect-error a command is required

@@ -26,7 +26,7 @@ describe('maxProcesses', () => {
     manager.spawnProcess(alive)
     const seen = record(manager, ['limit'])
     expect(thrownBy(() => manager.spawnProcess(alive)).message).toBe('Process limit (2) exceeded')
-    expect(await once(manager, 'limit')).toEqual({ limit: 'maxProcesses', value: 2 })
+    expect(await once(manager, 'limit')).toEqual({ limit: 'maxProcesses', value: 2, seen: 2, action: 'refuse' })
     expect(seen).toHaveLength(1)
   })
 

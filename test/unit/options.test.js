@@ -10,6 +10,7 @@ const command = fixture('say-ready')
 /* name, smallest, largest (undefined: Infinity is allowed), whole numbers only, may be given for one process */
 const table = [
   ['maxProcesses', 1, undefined, true, false], ['maxEnded', 0, undefined, true, false],
+  ['maxTotalMemory', 2 ** 20, undefined, true, false], ['maxSpawnsPerSecond', 0.001, undefined, false, false],
   ['monitorInterval', 0, 2 ** 31, false, false],
   ['metricsHistory', 0, 1e6, true, true],
   ['maxLogLines', 1, undefined, true, true], ['maxLogBytes', 1024, 2 ** 28, true, true],

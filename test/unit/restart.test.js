@@ -88,7 +88,7 @@ describe('a process is restarted', () => {
     expect(namesOf(seen, ['backoff'])).toHaveLength(5)
     expect(namesOf(seen, ['exit'])).toHaveLength(6)
     expect(namesOf(seen).slice(-3)).toEqual(['exit', 'limit', 'error'])
-    expect(seen.at(-2)[1]).toEqual({ processId: id, limit: 'maxRestarts', value: 5 })
+    expect(seen.at(-2)[1]).toEqual({ processId: id, limit: 'maxRestarts', value: 5, seen: 5, action: 'give-up' })
     expect(error.message).toMatch(/5 restarts.*exit code 3/)
     expect(manager.getProcessStatus(id)).toMatchObject({ status: 'error', state: 'failed', pid: 0, restarts: 5, exitCode: 3 })
     expect(manager.getProcessStatus(id).error.code).toBe('ERR_RESTART_LIMIT')

@@ -80,7 +80,9 @@ describeClone('limits', () => {
     const { id } = await run(manager, { command: 'sh', args: ['-c', 'while :; do :; done'], limits: { cpuSeconds: 1 } })
     await once(manager, 'limit', () => true).catch(() => {})
     expect(seen.find(([name]) => name === 'exit')[1]).toMatchObject({ signal: 'SIGXCPU', limit: 'limits.cpuSeconds' })
-    expect(seen.filter(([name]) => name === 'limit')).toEqual([['limit', { processId: id, limit: 'limits.cpuSeconds', value: 1 }]])
+    const limits = seen.filter(([name]) => name === 'limit').map(([, limit]) => limit)
+    expect(limits).toEqual([{ processId: id, limit: 'limits.cpuSeconds', value: 1, seen: expect.any(Number), action: 'end' }])
+    expect(limits[0].seen).toBeGreaterThan(0.5)
   })
 
   test('an end by fileSize is told, others are not', async () => {

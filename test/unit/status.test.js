@@ -3,11 +3,11 @@
 const { makeManager, once, exitOf, startReady, run, inEffect } = require('../support/manager')
 const { fixture } = require('../support/children')
 
-const fields = ['pid', 'status', 'state', 'containment', 'uptime', 'cpu', 'memory', 'own', 'processes', 'restarts', 'exitCode', 'exitSignal', 'error', 'output']
+const fields = ['pid', 'status', 'state', 'containment', 'uptime', 'cpu', 'memory', 'own', 'processes', 'restarts', 'queuePosition', 'exitCode', 'exitSignal', 'error', 'output']
 const containment = inEffect('tree')
 const silent = { lines: 0, bytes: 0, droppedLines: 0, cutBytes: 0 }
 const output = { stdout: { ...silent, paused: false }, stderr: silent }
-const atRest = { pid: 0, uptime: 0, cpu: 0, memory: 0, own: { cpu: 0, memory: 0 }, processes: 0 }
+const atRest = { pid: 0, uptime: 0, cpu: 0, memory: 0, own: { cpu: 0, memory: 0 }, processes: 0, queuePosition: null }
 
 describe('getProcessStatus', () => {
   test('of an unknown id is exactly this', () => {
@@ -35,7 +35,7 @@ describe('getProcessStatus', () => {
     const status = manager.getProcessStatus(id)
     expect(status).toEqual({
       pid: expect.any(Number), status: 'running', state: 'running', containment, uptime: expect.any(Number),
-      cpu: expect.any(Number), memory: expect.any(Number), own: { cpu: status.cpu, memory: status.memory }, processes: 1, restarts: 0, exitCode: null, exitSignal: null, error: null,
+      cpu: expect.any(Number), memory: expect.any(Number), own: { cpu: status.cpu, memory: status.memory }, processes: 1, restarts: 0, queuePosition: null, exitCode: null, exitSignal: null, error: null,
       output: { ...output, stdout: { ...output.stdout, lines: 1, bytes: 5 } }
     })
     expect(status.pid).toBeGreaterThan(1)

@@ -1,0 +1,409 @@
+/* Limits of memory: when trees are looked at, what is compared, what is done. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/internal.h"
+#include "core/process.h"
+#include "pm_fixture.h"
+
+#define MB(n) ((n)*1048576.0)
+
+static int open_host(void **state) {
+  host_t *h = calloc(1, sizeof(*h));
+  assert_non_null(h);
+  host_init(h);
+  host_open(h);
+  *state = h;
+  return 0;
+}
+
+static int close_host(void **state) {
+  host_t *h = *state;
+  host_close(h);
+  free(h);
+  return 0;
+}
+
+static void limit(host_t *h, double megabytes, pm_memory_action_t action) {
+  h->options.value[PM_OPT_LIMIT_MEMORY] = MB(megabytes);
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = action;
+}
+
+static void limit_total(host_t *h, double megabytes) {
+  h->m->options.value[PM_OPT_MAX_TOTAL_MEMORY] = MB(megabytes);
+}
+
+static pm__memory_watch_t *watch_of(host_t *h, const char *id) {
+  for (pm__process_t *p = h->m->first; p; p = p->next)
+    if (p->id.len == strlen(id) && memcmp(p->id.base, id, p->id.len) == 0) return &p->run->memory;
+  return NULL;
+}
+
+/* Makes hold-memory hold so much, and waits until it does. */
+static void hold(host_t *h, const char *id, const char *megabytes) {
+  pm_error_t error;
+  bool ready;
+  size_t before = host_output(h, id, PM_STDOUT)->len;
+  assert_int_equal(pm_process_send(h->m, str(id), str(megabytes), &ready, &error), 0);
+  while (host_output(h, id, PM_STDOUT)->len == before)
+    uv_run(&h->loop, UV_RUN_ONCE);
+}
+
+static void start_holding(host_t *h, const char *id, const char *megabytes) {
+  host_spawn(h, id, "hold-memory");
+  host_wait_output(h, id, "ready\n");
+  if (megabytes) hold(h, id, megabytes);
+}
+
+/* Until it has been looked at so many times more. */
+static void await_looks(host_t *h, const char *id, int times) {
+  for (int i = 0; i < times; i++) {
+    uint64_t before = watch_of(h, id)->looked_at;
+    while (watch_of(h, id)->looked_at == before)
+      uv_run(&h->loop, UV_RUN_ONCE);
+  }
+}
+
+/* ---- what is done ------------------------------------------------------------------------ */
+
+static void test_restart_is_a_failure(void **state) {
+  host_t *h = *state;
+  limit(h, 16, PM_MEMORY_RESTART);
+  h->options.value[PM_OPT_MAX_RESTARTS] = 1;
+  host_spawn(h, "a", "touch-memory", "40");
+  const seen_t *event = host_wait(h, "a", PM_EVENT_LIMIT, 1);
+  assert_string_equal(event->limit, "limits.memory");
+  assert_string_equal(event->action, "restart");
+  assert_true(event->value == MB(16) && event->figure >= MB(16) && event->figure < MB(60));
+  const seen_t *end = host_wait(h, "a", PM_EVENT_EXIT, 1);
+  assert_string_equal(end->limit, "limits.memory");
+  assert_string_equal(end->signal, "SIGTERM");
+  assert_false(end->requested);
+  assert_int_equal(host_place(h, host_wait(h, "a", PM_EVENT_BACKOFF, 1)), host_place(h, end) + 1);
+  host_wait(h, "a", PM_EVENT_RESTART, 1);
+  const seen_t *error = host_wait(h, "a", PM_EVENT_ERROR, 1);
+  assert_string_equal(error->error.code, "ERR_RESTART_LIMIT");
+  assert_non_null(strstr(error->error.message, "was ended for limits.memory"));
+  assert_string_equal(host_find(h, "a", PM_EVENT_LIMIT, 3)->action, "give-up");
+  assert_int_equal(host_count(h, "a", PM_EVENT_EXIT), 2);
+  assert_int_equal(host_count(h, "a", PM_EVENT_STOP), 0);
+  assert_state(h, "a", "error", "failed");
+}
+
+static void test_stop_is_final(void **state) {
+  host_t *h = *state;
+  limit(h, 16, PM_MEMORY_STOP);
+  h->options.value[PM_OPT_AUTO_RESTART] = 1;
+  host_spawn(h, "a", "touch-memory", "40");
+  const seen_t *stop = host_wait(h, "a", PM_EVENT_STOP, 1);
+  assert_string_equal(stop->stop.step, "SIGTERM");
+  assert_string_equal(host_find(h, "a", PM_EVENT_LIMIT, 1)->action, "stop");
+  assert_string_equal(host_find(h, "a", PM_EVENT_EXIT, 1)->limit, "limits.memory");
+  assert_state(h, "a", "stopped", "exited");
+  assert_int_equal(host_count(h, "a", PM_EVENT_BACKOFF), 0);
+  assert_false(uv_is_active((uv_handle_t *)&h->m->memory.timer));
+}
+
+static void test_event_tells_once_a_crossing(void **state) {
+  host_t *h = *state;
+  limit(h, 32, PM_MEMORY_EVENT);
+  start_holding(h, "a", "40");
+  host_wait(h, "a", PM_EVENT_LIMIT, 1);
+  await_looks(h, "a", 2);
+  hold(h, "a", "29"); /* below the limit, but not by much */
+  await_looks(h, "a", 2);
+  hold(h, "a", "40");
+  await_looks(h, "a", 2);
+  assert_int_equal(host_count(h, "a", PM_EVENT_LIMIT), 1);
+  hold(h, "a", "10");
+  await_looks(h, "a", 2);
+  hold(h, "a", "40");
+  assert_string_equal(host_wait(h, "a", PM_EVENT_LIMIT, 2)->action, "event");
+  assert_state(h, "a", "running", "running");
+  host_end(h, "a");
+  assert_string_equal(host_find(h, "a", PM_EVENT_EXIT, 1)->limit, "");
+}
+
+static void begin_slow_end(host_t *h, pm_memory_action_t action) {
+  limit(h, 16, action);
+  h->options.value[PM_OPT_STOP_TIMEOUT] = INFINITY;
+  host_spawn(h, "a", "grow-memory", "17", "100000", "ignore");
+  host_wait(h, "a", PM_EVENT_LIMIT, 1);
+  assert_state(h, "a", "stopped", "stopping");
+}
+
+static void test_a_stop_takes_the_restart_back(void **state) {
+  host_t *h = *state;
+  answer_t a;
+  begin_slow_end(h, PM_MEMORY_RESTART);
+  host_stop(h, "a", 0, &a);
+  assert_true(host_answer(h, &a));
+  assert_state(h, "a", "stopped", "exited");
+  const seen_t *end = host_find(h, "a", PM_EVENT_EXIT, 1);
+  assert_string_equal(end->limit, "limits.memory");
+  assert_true(end->requested);
+  assert_int_equal(host_count(h, "a", PM_EVENT_STOP), 1);
+  assert_int_equal(host_count(h, "a", PM_EVENT_BACKOFF), 0);
+}
+
+static void test_a_restart_that_is_asked_for_counts(void **state) {
+  host_t *h = *state;
+  answer_t a;
+  begin_slow_end(h, PM_MEMORY_STOP);
+  host_restart(h, "a", &a);
+  assert_int_equal(pm_process_signal(h->m, str("a"), 9, true), 0);
+  assert_true(host_answer(h, &a));
+  assert_int_equal(host_count(h, "a", PM_EVENT_BACKOFF), 0);
+  host_stop(h, "a", 0, &a);
+  assert_true(host_answer(h, &a));
+}
+
+/* It would never be killed otherwise. */
+static void test_who_takes_more_instead_of_ending_is_killed(void **state) {
+  host_t *h = *state;
+  limit(h, 16, PM_MEMORY_STOP);
+  h->options.value[PM_OPT_STOP_TIMEOUT] = INFINITY;
+  host_spawn(h, "a", "grow-memory", "2", "30", "ignore");
+  assert_string_equal(host_wait(h, "a", PM_EVENT_STOP, 1)->stop.step, "SIGKILL");
+  assert_string_equal(host_find(h, "a", PM_EVENT_EXIT, 1)->signal, "SIGKILL");
+}
+
+/* ---- a listener may do anything ---------------------------------------------------------------- */
+
+static answer_t asked;
+
+static void stop_at_limit(host_t *h, const pm_event_t *event) {
+  if (event->kind == PM_EVENT_LIMIT) assert_int_equal(pm_process_stop(h->m, event->id, 0, on_answer, &asked), 0);
+}
+
+static void restart_at_limit(host_t *h, const pm_event_t *event) {
+  if (event->kind != PM_EVENT_LIMIT) return;
+  h->on_event = NULL;
+  assert_int_equal(pm_process_restart(h->m, event->id, on_answer, &asked, &h->error), 0);
+}
+
+static void close_at_limit(host_t *h, const pm_event_t *event) {
+  if (event->kind == PM_EVENT_LIMIT) host_begin_closing(h);
+}
+
+static void test_from_within_its_event(void **state) {
+  host_t *h = *state;
+  for (pm_memory_action_t action = PM_MEMORY_RESTART; action <= PM_MEMORY_EVENT; action++) {
+    limit(h, 16, action);
+    asked = (answer_t){.host = h};
+    h->on_event = stop_at_limit;
+    host_spawn(h, "a", "touch-memory", "40");
+    assert_true(host_answer(h, &asked));
+    assert_state(h, "a", "stopped", "exited");
+    asked = (answer_t){.host = h};
+    h->on_event = restart_at_limit;
+    host_spawn(h, "a", "touch-memory", "20");
+    assert_true(host_answer(h, &asked));
+    assert_int_equal(host_status(h, "a").restarts, 1);
+    host_stop(h, "a", 0, &asked);
+    assert_true(host_answer(h, &asked));
+  }
+  h->on_event = close_at_limit;
+  host_spawn(h, "a", "touch-memory", "40");
+  while (!h->closing)
+    uv_run(&h->loop, UV_RUN_ONCE);
+}
+
+/* ---- what is compared ------------------------------------------------------------------------ */
+
+static void test_a_tree_is_added_up(void **state) {
+  host_t *h = *state;
+  limit(h, 48, PM_MEMORY_STOP);
+  host_spawn(h, "a", "fork-memory", "12", "8", "0");
+  const seen_t *event = host_wait(h, "a", PM_EVENT_LIMIT, 1);
+  assert_true(event->figure >= MB(48) && event->figure < MB(110));
+  assert_true(host_wait(h, "a", PM_EVENT_STOP, 1)->stop.gone);
+}
+
+/* 13 processes have 30 MB in common: 390 MB resident, 30 in truth. */
+static void test_what_is_shared_counts_once(void **state) {
+  host_t *h = *state;
+  limit(h, 64, PM_MEMORY_STOP);
+  host_spawn(h, "a", "fork-memory", "12", "0", "30");
+  host_wait_output(h, "a", "ready\n");
+  await_looks(h, "a", 3);
+  while (watch_of(h, "a")->share == 0 || (double)watch_of(h, "a")->resident < MB(300))
+    uv_run(&h->loop, UV_RUN_ONCE);
+  const pm__memory_watch_t *w = watch_of(h, "a");
+  assert_true((double)w->share > MB(20) && (double)w->share < MB(64));
+  await_looks(h, "a", 3);
+  assert_state(h, "a", "running", "running");
+  assert_int_equal(host_count(h, "a", PM_EVENT_LIMIT), 0);
+  host_end(h, "a");
+}
+
+/* ---- how often it is looked --------------------------------------------------------------------- */
+
+static uint64_t time_to_next_look(host_t *h, const char *id) {
+  await_looks(h, id, 2);
+  const pm__memory_watch_t *w = watch_of(h, id);
+  return (w->due - w->looked_at) / 1000000;
+}
+
+static void test_the_nearer_the_sooner(void **state) {
+  host_t *h = *state;
+  limit(h, 200, PM_MEMORY_EVENT);
+  start_holding(h, "a", NULL);
+  uint64_t far = time_to_next_look(h, "a");
+  hold(h, "a", "100");
+  uint64_t half = time_to_next_look(h, "a");
+  hold(h, "a", "190");
+  uint64_t near = time_to_next_look(h, "a");
+  print_message("ms between looks: %d, %d, %d\n", (int)far, (int)half, (int)near);
+  assert_true(far > 400 && far <= 501);
+  assert_true(half > 150 && half < 300);
+  assert_true(near >= 20 && near < 50);
+  host_end(h, "a");
+}
+
+static void test_without_a_limit_nobody_looks(void **state) {
+  host_t *h = *state;
+  start_holding(h, "a", "20");
+  assert_false(watch_of(h, "a")->on);
+  assert_false(uv_is_active((uv_handle_t *)&h->m->memory.timer));
+  host_end(h, "a");
+}
+
+static double thread_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* CPU of this thread: others may have the processor meanwhile. */
+static double longest_turn(host_t *h, const char *id) {
+  double longest = 0;
+  uint64_t before = watch_of(h, id)->looked_at;
+  while (watch_of(h, id)->looked_at == before) {
+    double began = thread_ms();
+    uv_run(&h->loop, UV_RUN_ONCE);
+    double took = thread_ms() - began;
+    if (took > longest) longest = took;
+  }
+  return longest;
+}
+
+static void test_no_turn_is_long(void **state) {
+  host_t *h = *state;
+  if (is_light("trees of hundreds")) return;
+  limit(h, 10000, PM_MEMORY_EVENT);
+  for (int i = 0; i < 4; i++) {
+    const char id[] = {(char)('a' + i), '\0'};
+    host_spawn(h, id, "fork-levels", "6", "3", "stay");
+    host_wait_output(h, id, "ready\n");
+  }
+  double longest = 1e9;
+  await_looks(h, "a", 2);
+  for (int i = 0; i < 8 && longest > 1; i++) {
+    double one = longest_turn(h, i % 2 ? "b" : "c");
+    if (one < longest) longest = one;
+  }
+  print_message("longest turn: %.2f ms of CPU\n", longest);
+  assert_true(longest <= 1);
+  assert_int_equal(watch_of(h, "d")->meter.processes, 259);
+}
+
+/* ---- all together ---------------------------------------------------------------------------------- */
+
+static void test_the_largest_is_ended(void **state) {
+  host_t *h = *state;
+  limit_total(h, 100);
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_STOP;
+  start_holding(h, "small", "20");
+  start_holding(h, "large", "50");
+  start_holding(h, "middle", "30");
+  assert_int_equal(host_count(h, NULL, PM_EVENT_LIMIT), 0);
+  hold(h, "small", "40");
+  const seen_t *event = host_wait(h, "large", PM_EVENT_LIMIT, 1);
+  assert_string_equal(event->limit, "maxTotalMemory");
+  assert_true(event->value == MB(100) && event->figure >= MB(100) && event->figure < MB(140));
+  assert_string_equal(host_wait(h, "large", PM_EVENT_EXIT, 1)->limit, "maxTotalMemory");
+  await_looks(h, "small", 3);
+  assert_int_equal(host_count(h, NULL, PM_EVENT_LIMIT), 1);
+  assert_state(h, "large", "stopped", "exited");
+  assert_state(h, "middle", "running", "running");
+  host_end(h, "small");
+  host_end(h, "middle");
+}
+
+static void test_nothing_is_started_meanwhile(void **state) {
+  host_t *h = *state;
+  limit_total(h, 60);
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_EVENT;
+  start_holding(h, "a", "80");
+  const seen_t *event = host_wait(h, NULL, PM_EVENT_LIMIT, 1);
+  assert_string_equal(event->id, "");
+  assert_string_equal(event->action, "event");
+  assert_int_equal(host_try_spawn(h, "b", "say-ready"), UV_EAGAIN);
+  assert_string_equal(h->error.code, "ERR_MEMORY_LIMIT");
+  assert_non_null(strstr(h->error.message, "maxTotalMemory, 62914560 bytes"));
+  assert_false(host_knows(h, "b"));
+  assert_string_equal(host_wait(h, NULL, PM_EVENT_LIMIT, 2)->action, "refuse");
+  await_looks(h, "a", 3);
+  assert_int_equal(host_count(h, NULL, PM_EVENT_LIMIT), 2);
+  hold(h, "a", "20");
+  await_looks(h, "a", 2);
+  host_spawn(h, "b", "say-ready");
+  host_end(h, "b");
+  host_end(h, "a");
+}
+
+/* A restart that is due waits until there is memory, and is seen to wait. */
+static void test_restarts_wait_for_memory(void **state) {
+  host_t *h = *state;
+  limit_total(h, 60);
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_EVENT;
+  h->options.value[PM_OPT_AUTO_RESTART] = 1;
+  start_holding(h, "a", NULL);
+  host_spawn(h, "b", "say-ready");
+  host_wait_output(h, "b", "ready\n");
+  hold(h, "a", "80");
+  host_wait(h, NULL, PM_EVENT_LIMIT, 1);
+  assert_int_equal(pm_process_signal(h->m, str("b"), 9, true), 0);
+  assert_int_equal(host_wait(h, "b", PM_EVENT_QUEUED, 1)->position, 1);
+  host_pass_time(h, 300);
+  assert_state(h, "b", "stopped", "queued");
+  hold(h, "a", "1");
+  host_wait(h, "b", PM_EVENT_RESTART, 1);
+  host_end(h, "b");
+  host_end(h, "a");
+}
+
+/* While a share is being read in the pool. */
+static void test_closing_in_the_middle(void **state) {
+  host_t *h = *state;
+  limit(h, 20, PM_MEMORY_EVENT);
+  host_spawn(h, "a", "fork-memory", "8", "4", "10");
+  while (!h->m->memory.reading)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  host_begin_closing(h);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_restart_is_a_failure, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_stop_is_final, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_event_tells_once_a_crossing, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_a_stop_takes_the_restart_back, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_a_restart_that_is_asked_for_counts, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_who_takes_more_instead_of_ending_is_killed, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_from_within_its_event, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_a_tree_is_added_up, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_what_is_shared_counts_once, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_the_nearer_the_sooner, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_without_a_limit_nobody_looks, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_the_largest_is_ended, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_nothing_is_started_meanwhile, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_restarts_wait_for_memory, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_closing_in_the_middle, open_host, close_host),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

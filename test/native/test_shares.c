@@ -1,0 +1,150 @@
+/* The proportional memory of processes, read in the thread pool. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/alloc.h"
+#include "core/shares.h"
+#include "platform/share.h"
+#include "support.h"
+
+enum { MB = 1 << 20 };
+
+static uint64_t start_time_of(int pid) {
+  pm__metrics_source_t source;
+  pm__usage_t usage;
+  assert_int_equal(pm__metrics_open(pid, &source), 0);
+  assert_int_equal(pm__metrics_read(source, &usage), 0);
+  pm__metrics_close(source);
+  return usage.start_time;
+}
+
+/* What the kernel says, by another way. */
+static uint64_t pss_of(int pid) {
+  char path[64], line[256];
+  unsigned long kib = 0;
+  snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+  FILE *file = fopen(path, "r");
+  assert_non_null(file);
+  while (fgets(line, sizeof(line), file) && sscanf(line, "Pss: %lu", &kib) != 1) {
+  }
+  fclose(file);
+  return kib * 1024;
+}
+
+/* A child that waits until it is killed. */
+static int start_child(void) {
+  int pid = fork();
+  assert_true(pid >= 0);
+  if (pid > 0) return pid;
+  alarm(60);
+  for (;;)
+    pause();
+}
+
+static void end_child(int pid) {
+  kill(pid, SIGKILL);
+  assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void test_of_one(void **state) {
+  (void)state;
+  int pid = start_child();
+  uint64_t share = 0, known = pss_of(pid);
+  assert_int_equal(pm__share_read(pid, start_time_of(pid), &share), 0);
+  print_message("%.2f MB, %.2f MB\n", (double)share / MB, (double)known / MB);
+  assert_true(known > 0 && share + MB / 2 > known && known + MB / 2 > share);
+  end_child(pid);
+}
+
+static void test_of_another_under_its_number(void **state) {
+  (void)state;
+  int pid = start_child();
+  uint64_t share, start_time = start_time_of(pid);
+  assert_int_equal(pm__share_read(pid, start_time + 10000000, &share), UV_ESRCH);
+  kill(pid, SIGKILL);
+  siginfo_t info;
+  assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+  assert_int_equal(pm__share_read(pid, start_time, &share), UV_ESRCH);
+  end_child(pid);
+  assert_int_equal(pm__share_read(pid, start_time, &share), UV_ESRCH);
+}
+
+static void test_leaves_no_descriptor(void **state) {
+  (void)state;
+  uint64_t share;
+  int before = count_descriptors();
+  assert_int_equal(pm__share_read(getpid(), start_time_of(getpid()), &share), 0);
+  assert_int_equal(count_descriptors(), before);
+}
+
+static void on_shares(pm__shares_t *shares, int status) {
+  assert_int_equal(status, 0);
+  *(pm__shares_t **)shares->data = shares;
+}
+
+static pm__shares_t *read_shares(uv_loop_t *loop, pm__meter_t *meter, uint64_t enough) {
+  pm__shares_t *shares = NULL;
+  assert_int_equal(pm__shares_begin(loop, meter, enough, on_shares, &shares), 0);
+  assert_null(shares);
+  assert_int_equal(uv_run(loop, UV_RUN_DEFAULT), 0);
+  assert_non_null(shares);
+  return shares;
+}
+
+static void test_of_a_tree(void **state) {
+  (void)state;
+  enum { COUNT = 4, SHARED = 32 };
+  uv_loop_t loop;
+  pm__meter_room_t room = {0};
+  pm__meter_t meter;
+  int pids[COUNT];
+  assert_int_equal(uv_loop_init(&loop), 0);
+  char *memory = mmap(NULL, SHARED * MB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  memset(memory, 1, SHARED * MB);
+  for (int i = 0; i < COUNT; i++)
+    pids[i] = start_child();
+  pm__meter_init(&meter, &room, getpid(), 0, 0);
+  assert_int_equal(pm__meter_look(&meter, 0, UINT64_MAX), 0);
+  assert_true(meter.memory > (COUNT + 1) * SHARED * MB);
+
+  pm__shares_t *shares = read_shares(&loop, &meter, UINT64_MAX);
+  assert_true(shares->is_known);
+  assert_int_equal(shares->count, COUNT + 1);
+  assert_true(shares->sum > SHARED * MB && shares->sum < 2 * SHARED * MB);
+  uint64_t all = shares->sum;
+  pm__free(shares);
+
+  /* The rest is not looked at. */
+  shares = read_shares(&loop, &meter, 1);
+  assert_true(shares->sum >= 1 && shares->sum < all);
+  pm__free(shares);
+
+  /* Those that have ended since have none. */
+  for (int i = 0; i < COUNT; i++)
+    end_child(pids[i]);
+  shares = read_shares(&loop, &meter, UINT64_MAX);
+  assert_true(shares->is_known && shares->sum > SHARED * MB);
+  pm__free(shares);
+
+  alloc_fail_nth(1);
+  assert_int_equal(pm__shares_begin(&loop, &meter, UINT64_MAX, on_shares, &shares), UV_ENOMEM);
+  alloc_fail_nth(0);
+  pm__meter_close(&meter);
+  munmap(memory, SHARED * MB);
+  assert_loop_closes(&loop);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_of_one),
+      cmocka_unit_test(test_of_another_under_its_number),
+      cmocka_unit_test(test_leaves_no_descriptor),
+      cmocka_unit_test(test_of_a_tree),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

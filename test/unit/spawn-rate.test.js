@@ -1,0 +1,126 @@
+'use strict'
+
+// maxSpawnsPerSecond: automatic restarts wait for their turn.
+
+const { makeManager, record, once, thrownBy, startReady } = require('../support/manager')
+const { fixture, until } = require('../support/children')
+
+const SERVERS = 50
+const RATE = 20
+const alive = { command: fixture('say-ready') }
+
+/* As servers are: to start it takes a processor for a while. */
+const server = { command: process.execPath, args: ['-e', 'process.stdout.write("ready\\n"); setInterval(() => {}, 1e6)'] }
+
+/** Starts processes that all are killed at once, and waits until each has ended. */
+async function crash (manager, count, config = alive) {
+  const ids = Array.from({ length: count }, (_, i) => `s${i}`)
+  await Promise.all(ids.map(id => startReady(manager, { ...config, id })))
+  let left = count
+  const ended = new Promise(resolve => manager.on('exit', () => --left === 0 && resolve()))
+  for (const id of ids) manager.signalProcess(id, 'SIGKILL')
+  await ended
+  return ids
+}
+
+/** How many ms apart a timer of 1 ms fires, the longest first, until end() is called. */
+function watchLoop () {
+  const gaps = []
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    gaps.push(now - last)
+    last = now
+  }, 1)
+  return () => {
+    clearInterval(timer)
+    return gaps.sort((a, b) => b - a)
+  }
+}
+
+/** When the restarts of a storm came, in ms, and how long the loop was away. */
+async function storm (rate) {
+  const manager = makeManager({ autoRestart: true, restartDelay: 50, restartJitter: 0, maxSpawnsPerSecond: rate })
+  const times = []
+  let ready = 0
+  manager.on('restart', () => times.push(performance.now()))
+  const queued = record(manager, ['queued'])
+  await crash(manager, SERVERS, server)
+  manager.on('stdout', () => ready++)
+  const end = watchLoop()
+  await until(() => ready === SERVERS, 'all of them', 60000)
+  const [longest] = end()
+  await manager.stopAll(0)
+  return { times, queued, longest }
+}
+
+/** The most of the times that lie within so many ms. */
+function mostWithin (times, ms) {
+  return Math.max(...times.map(from => times.filter(at => at >= from && at < from + ms).length))
+}
+
+test('50 servers that crash together come back one after the other', async () => {
+  const limited = await storm(RATE)
+  expect(limited.queued.length).toBeGreaterThan(SERVERS / 2)
+  // A start that was held up may be followed by one that was not.
+  expect(mostWithin(limited.times, 1000)).toBeLessThanOrEqual(RATE + RATE / 4 + 3)
+  const free = await storm(Infinity)
+  expect(free.queued).toEqual([])
+  // Ten times as long and more, on a machine of two processors.
+  expect(limited.longest).toBeLessThan(free.longest / 2)
+}, 200000)
+
+test('the queue is to be seen: an event, a state, a position', async () => {
+  const manager = makeManager({ autoRestart: true, restartDelay: 1, maxSpawnsPerSecond: 0.001 })
+  const queued = record(manager, ['queued'])
+  await crash(manager, 3)
+  await until(() => queued.length === 3, 'the queue')
+  expect(queued.map(([, { position }]) => position)).toEqual([1, 2, 3])
+  for (const [, { processId, position, restarts }] of queued) {
+    expect(restarts).toBe(0)
+    expect(manager.getProcessStatus(processId)).toMatchObject({ status: 'stopped', state: 'queued', queuePosition: position })
+  }
+  expect(manager.listProcesses().map(({ state }) => state)).toEqual(['queued', 'queued', 'queued'])
+  expect(manager.removeProcess('s0')).toBe(false)
+  const [first, second, third] = queued.map(([, { processId }]) => processId)
+  expect(await manager.stopProcess(first)).toBe(true)
+  expect(manager.getProcessStatus(first)).toMatchObject({ state: 'exited', queuePosition: null })
+  expect(manager.getProcessStatus(third).queuePosition).toBe(2)
+  expect(await manager.restartProcess(third)).toBe(true)
+  expect(manager.getProcessStatus(third)).toMatchObject({ state: 'running', queuePosition: null })
+  expect(manager.getProcessStatus(second).queuePosition).toBe(1)
+})
+
+test('the queue counts for maxProcesses, and a manager is given up with it', async () => {
+  const manager = makeManager({ autoRestart: true, restartDelay: 1, maxSpawnsPerSecond: 0.001, maxProcesses: 2 })
+  await crash(manager, 2)
+  await until(() => manager.listProcesses().every(({ state }) => state === 'queued'), 'the queue')
+  expect(thrownBy(() => manager.spawnProcess(alive)).code).toBe('ERR_PROCESS_LIMIT')
+  await manager.cleanup()
+  expect(manager.listProcesses()).toEqual([])
+})
+
+test('what somebody asks for does not wait', async () => {
+  const manager = makeManager({ maxSpawnsPerSecond: 0.001 })
+  for (let i = 0; i < 10; i++) expect(manager.getProcessStatus(manager.spawnProcess(alive)).state).toBe('running')
+  expect(await manager.restartProcess('proc_1000')).toBe(true)
+})
+
+test('a few restarts at the usual delays never wait', async () => {
+  const manager = makeManager({ autoRestart: true, restartDelay: 1, maxRestarts: 5 })
+  const seen = record(manager, ['queued', 'restart'])
+  manager.spawnProcess({ command: fixture('exit-with'), args: ['1'], restartFactor: 1 })
+  await once(manager, 'limit')
+  expect(seen.map(([name]) => name)).toEqual(Array(5).fill('restart'))
+  manager.on('error', () => {})
+})
+
+test.each([
+  [0, 'ERR_OUT_OF_RANGE', 'options.maxSpawnsPerSecond must be a number from 0.001 to Infinity; got 0'],
+  [-1, 'ERR_OUT_OF_RANGE', 'got -1'], [NaN, 'ERR_OUT_OF_RANGE', 'got NaN'],
+  ['20', 'ERR_INVALID_ARG_TYPE', 'options.maxSpawnsPerSecond must be a number; got "20"']
+])('refuses %p', (maxSpawnsPerSecond, code, words) => {
+  const error = thrownBy(() => makeManager({ maxSpawnsPerSecond }))
+  expect(error.code).toBe(code)
+  expect(error.message).toContain(words)
+})
