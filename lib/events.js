@@ -1,7 +1,5 @@
 'use strict'
 
-const { readAllFigures } = require('./figures')
-
 /* Nothing is passed when nobody knows. */
 function readUsage([userCPUTime, systemCPUTime, maxRSS]) {
   return userCPUTime === undefined ? null : { userCPUTime, systemCPUTime, maxRSS }
@@ -40,7 +38,7 @@ module.exports = {
     left,
     survivors: [...survivors],
   }),
-  metrics: (none, ids, buffer, time) => ({ time, processes: readAllFigures(ids, buffer) }),
+  metrics: (none, processes, time) => ({ time, processes }),
   drain: (processId) => ({ processId }),
   limit: (processId, limit, value) => (processId === undefined ? { limit, value } : { processId, limit, value }),
 }

@@ -304,13 +304,6 @@ public:
     return word == nullptr ? Null() : Text({word, std::strlen(word)});
   }
 
-  napi_value ArrayBuffer(pm_str_t bytes) {
-    void *data = nullptr;
-    napi_value buffer = Keep(napi_create_arraybuffer(env_, bytes.len, &data, &value_), value_);
-    if (buffer != nullptr && bytes.len > 0) std::memcpy(data, bytes.base, bytes.len);
-    return buffer;
-  }
-
   napi_value Array() {
     return Keep(napi_create_array(env_, &value_), value_);
   }
