@@ -216,7 +216,8 @@ typedef enum {
   PM_EVENT_DRAIN,   /* stdin takes more */
   PM_EVENT_LIMIT,   /* limit, value, seen, action: a limit was reached */
   PM_EVENT_LOGGED,  /* the log that was watched has a new line, or its process has ended or is forgotten */
-  PM_EVENT_METRICS, /* all have been sampled, monitorInterval after the last time: see pm_manager_metrics; no process */
+  PM_EVENT_METRICS, /* all have been sampled, monitorInterval after the last time: see on_figures and
+                       pm_manager_metrics; no process */
   PM_EVENT_WARNING  /* error: what the manager does without; no process */
 } pm_event_kind_t;
 
@@ -260,6 +261,14 @@ typedef struct pm_event {
   const pm_usage_t *usage; /* NULL when nobody knows */
 } pm_event_t;
 
+/* What one process used at its last sample. */
+typedef struct pm_figures {
+  pm_str_t id;
+  uint64_t life; /* of no other process of the manager, whatever its id */
+  int pid;       /* of the command */
+  pm_metrics_t metrics;
+} pm_figures_t;
+
 typedef struct pm_manager pm_manager_t;
 
 /* How the engine calls out. Pointers are valid during the call only. */
@@ -289,6 +298,11 @@ typedef struct pm_callbacks {
    * nothing of it is open. An embedder keeps the manager while it is true. The
    * one callback that may come from within a call; it must not call back. */
   void (*on_active)(pm_manager_t *m, bool active);
+
+  /* What the next PM_EVENT_METRICS is about, only with PM_LISTEN_METRICS: some processes
+   * at a time, in the order of spawning, so that no turn of the loop has to do with all of
+   * them. first: what was handed out before is of another event. It must not call back. May be NULL. */
+  void (*on_figures)(pm_manager_t *m, const pm_figures_t *figures, size_t count, bool first);
 } pm_callbacks_t;
 
 /* ---- the keeper ---------------------------------------------------------- */

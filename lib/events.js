@@ -1,7 +1,5 @@
 'use strict'
 
-const { readAllFigures } = require('./figures')
-
 /* Nothing is passed when nobody knows. */
 function readUsage([userCPUTime, systemCPUTime, maxRSS]) {
   return userCPUTime === undefined ? null : { userCPUTime, systemCPUTime, maxRSS }
@@ -41,7 +39,7 @@ module.exports = {
     left,
     survivors: [...survivors],
   }),
-  metrics: (none, ids, buffer, time) => ({ time, processes: readAllFigures(ids, buffer) }),
+  metrics: (none, processes, time) => ({ time, processes }),
   drain: (processId) => ({ processId }),
   limit: (processId, limit, value, seen, action) =>
     processId === undefined ? { limit, value, seen, action } : { processId, limit, value, seen, action },

@@ -38,20 +38,19 @@ function readMeasurement(values) {
 /**
  * By id, in an object without a prototype: an id may be any string, "__proto__" too.
  *
- * @param {string[]} ids
- * @param {ArrayBuffer} buffer for each a pid and the numbers
+ * @param {Float64Array} numbers for each of these a pid and the numbers
+ * @param {{ ids: string[], first: number, end: number }} which those of ids from first on
+ * @param {object} [all] what there is of it already
  */
-function readAllFigures(ids, buffer) {
-  const numbers = new Float64Array(buffer)
-  const all = Object.create(null)
+function addFigures(numbers, { ids, first, end }, all = Object.create(null)) {
   let at = 0
-  for (const id of ids) {
+  for (let i = first; i < end; i++) {
     /* Put together anew, to spread them costs as much as all the rest. */
     const { cpu, memory, own, processes, threads, peakMemory, userCPUTime, systemCPUTime } = readFigures(numbers, at + 1)
-    all[id] = { pid: numbers[at], cpu, memory, own, processes, threads, peakMemory, userCPUTime, systemCPUTime }
+    all[ids[i]] = { pid: numbers[at], cpu, memory, own, processes, threads, peakMemory, userCPUTime, systemCPUTime }
     at += 1 + NUMBERS
   }
   return all
 }
 
-module.exports = { readAllFigures, readMeasurement }
+module.exports = { addFigures, readMeasurement }

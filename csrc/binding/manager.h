@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include <string>
+#include <vector>
 
 #include "../pm.h"
 #include "values.h"
@@ -16,10 +17,21 @@
 namespace binding {
 
 /* What the JavaScript callback is told, beside the kinds of pm_event_kind_t. */
-enum { KIND_OUTPUT = PM_EVENT_WARNING + 1, KIND_LINES, KIND_MESSAGES, KIND_STRAYS, KIND_ACTIVE, KIND_COUNT };
+enum {
+  KIND_OUTPUT = PM_EVENT_WARNING + 1,
+  KIND_LINES,
+  KIND_MESSAGES,
+  KIND_STRAYS,
+  KIND_ACTIVE,
+  KIND_FIGURES,
+  KIND_COUNT
+};
 
 /* Length of a row that describes a process. */
 enum { ROW_LENGTH = 12 };
+
+/* Processes whose figures are handed over at a time, and what numbers each has: a pid and those of Figures. */
+enum { MOST_FIGURES = 32, FIGURES_LENGTH = 1 + sizeof(Figures) / sizeof(double) };
 
 const napi_type_tag manager_tag = {0x6d70c1a5d2f94b07, 0x9e31f04a7c6b58d2};
 
@@ -93,6 +105,7 @@ private:
                          pm_encoding_t encoding);
   static void OnStrays(pm_manager_t *m, pm_str_t id, const pm_str_t *lines, size_t count, pm_encoding_t encoding);
   static void OnActive(pm_manager_t *m, bool active);
+  static void OnFigures(pm_manager_t *m, const pm_figures_t *figures, size_t count, bool first);
   static void OnDone(void *arg, bool result);
   static void OnClosed(void *arg);
   static void OnEnvEnd(napi_async_cleanup_hook_handle hook, void *arg);
@@ -107,7 +120,9 @@ private:
 
   static napi_value Streams(Writer &out, const pm_status_t *status);
   static napi_value Row(Writer &out, const pm_status_t *status);
-  static napi_value Metrics(pm_manager_t *m, Writer &out, Gathered &figures);
+  void BeginFigures();
+  void AddFigures(const pm_figures_t *figures, size_t count);
+  void AddName(Writer &out, napi_value names, const pm_figures_t &figures);
   static napi_value Survivors(Writer &out, const pm_stop_report_t *stop);
   napi_value MakeError(Writer &out, const pm_error_t *error);
   const pm_error_t *Failure(int err);
@@ -130,7 +145,12 @@ private:
   Closing *closing_ = nullptr;
   Napi::FunctionReference callback_; /* weak: the object itself keeps it */
   Napi::FunctionReference make_error_;
-  uint32_t *ends_ = nullptr; /* of the lines of a batch; the object's array "ends" */
+  uint32_t *ends_ = nullptr;        /* of the lines of a batch; the object's array "ends" */
+  double *figures_ = nullptr;       /* what OnFigures hands over; the object's array "figures" */
+  Napi::ObjectReference processes_; /* of the metrics event that is being put together */
+  uint32_t named_ = 0;              /* how many are in it */
+  Napi::ObjectReference names_; /* their ids, kept for the next event: making strings costs more than all the rest */
+  std::vector<uint64_t> lives_; /* whose they are */
   napi_async_context context_ = nullptr;
   const char *backend_ = "";
   unsigned holds_ = 0;

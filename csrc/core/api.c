@@ -283,10 +283,8 @@ int pm_process_measure(pm_manager_t *m, pm_str_t id, bool pss, pm_measure_t **ou
 void pm_manager_metrics(pm_manager_t *m, void (*each)(void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics),
                         void *arg) {
   for (const pm__process_t *p = m->first; p; p = p->next) {
-    pm_metrics_t metrics;
-    if (!p->run || p->run->ended_at || !p->run->meter.complete) continue;
-    pm__meter_figures(&p->run->meter, &metrics);
-    each(arg, p->id, p->run->child.pid, &metrics);
+    pm_figures_t figures;
+    if (pm__monitor_figures(p, &figures)) each(arg, figures.id, figures.pid, &figures.metrics);
   }
 }
 

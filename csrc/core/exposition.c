@@ -153,7 +153,7 @@ static const family_t families[] = {
 };
 
 /* All that pm__process_state_name says. */
-static const char *const states[] = {"starting", "running", "stopping", "backoff", "exited", "failed"};
+static const char *const states[] = {"starting", "running", "stopping", "backoff", "queued", "exited", "failed"};
 enum { STATES = sizeof(states) / sizeof(states[0]) };
 
 /* ---- writing -------------------------------------------------------------------------------- */

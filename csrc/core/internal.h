@@ -277,12 +277,16 @@ struct pm_manager {
   uv_timer_t retry;                       /* of those that could not be written */
   uv_idle_t turn;                         /* delivers what API calls queued */
   pm__meter_room_t meter_room;
-  bool sampling;         /* a round of samples is under way */
-  bool announced;        /* and will be told of: the timer has begun it */
-  bool unfinished;       /* a status has begun a look that goes on */
-  uint64_t rounds;       /* that have begun */
-  pm__process_t *cursor; /* whose turn it is in the round; NULL: all have had it */
-  uint64_t next_round;   /* when it is due; the loop's time */
+  uv_work_t reading;            /* while meter_room.readings.under_way */
+  uint64_t patient_for_reading; /* until when; the loop's time */
+  uint64_t last_pid;            /* pm__metrics_last_pid as of the round */
+  bool sampling;                /* a round of samples is under way */
+  bool announced;               /* and will be told of: the timer has begun it */
+  bool telling;                 /* it is being told of */
+  bool unfinished;              /* a status has begun a look that goes on */
+  uint64_t rounds;              /* that have begun */
+  pm__process_t *cursor;        /* whose turn it is in the round; NULL: all have had it */
+  uint64_t next_round;          /* when it is due; the loop's time */
   pm__memory_t memory;
   pm__spawn_queue_t spawn_queue;
   uv_timer_t monitor;     /* samples metrics; in pm_manager_close: looks for what is gone, and gives up */

@@ -46,6 +46,7 @@ static void free_manager(pm_manager_t *m) {
   pm__free(m->read_buffer);
   pm__free(m->buckets);
   pm__free(m->events.ring);
+  pm__meter_room_free(&m->meter_room);
   pm__free(m);
 }
 

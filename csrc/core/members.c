@@ -40,7 +40,10 @@ static bool make_room(pm__members_t *list) {
 int pm__members_add(pm__members_t *list, int pid) {
   if (pm__members_find(list, pid) >= 0 || !make_room(list)) return -1;
   int *slot = slot_of(list, pid);
-  list->at[list->count] = (pm__member_t){.pid = pid, .before = -1, .source = PM__METRICS_SOURCE_INVALID};
+  pm__member_t *member = &list->at[list->count];
+  *member = (pm__member_t){.pid = pid, .before = -1};
+  for (int i = 0; i < PM__KEPT_COUNT; i++)
+    member->kept[i] = PM__KEPT_NOTHING;
   *slot = ++list->count;
   return list->count - 1;
 }

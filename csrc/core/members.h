@@ -6,17 +6,20 @@
 #define PM_CORE_MEMBERS_H
 
 #include "../platform/metrics.h"
+#include "readings.h"
 
 /* More of one tree are not looked at. */
 enum { PM__MOST_MEMBERS = 4096 };
 
 typedef struct pm__member {
   int pid;
-  int before;                  /* its place in the list of the look before; -1: it was not in it */
-  pm__metrics_source_t source; /* invalid when it is not kept open */
-  bool outside;                /* a keeper: of its figures, only what it has waited for is the tree's */
-  bool gone;                   /* nothing of it is known any more */
+  int before;   /* its place in the list of the look before; -1: it was not in it */
+  bool outside; /* a keeper: of its figures, only what it has waited for is the tree's */
+  bool gone;    /* nothing of it is known any more */
   pm__usage_t usage;
+  uint64_t children;               /* what its list of them was told apart by; 0: it was not kept open */
+  uint64_t runs;                   /* of a keeper: what was read before its usage */
+  pm__kept_t kept[PM__KEPT_COUNT]; /* descriptors */
 } pm__member_t;
 
 /* All zeros is an empty one. */

@@ -245,7 +245,7 @@ static void take_out(pm_manager_t *m, pm__run_t *run) {
  * What is done about one only sends signals and queues events. */
 static void look_at_all(pm_manager_t *m, uint64_t now) {
   uint64_t until = now + slice;
-  uint64_t last_pid = pm__metrics_last_pid();
+  uint64_t last_pid = pm__metrics_last_pid(&m->meter_room.starts);
   const pm__run_t *last = m->memory.last;
   for (pm__run_t *run = m->memory.first; run; run = m->memory.first) {
     bool is_last = run == last;

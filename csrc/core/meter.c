@@ -2,7 +2,7 @@
 
 #include <uv.h>
 
-#include "../platform/tree.h"
+#include "meter_reading.h"
 
 /* Start times are cut to whole ticks. */
 static const uint64_t tick = UINT64_C(10000000);
@@ -19,58 +19,13 @@ void pm__meter_init(pm__meter_t *m, pm__meter_room_t *room, int command, int kee
   *m = (pm__meter_t){.room = room, .command = command, .keeper = keeper, .inner_keeper = inner_keeper};
 }
 
-/* ---- descriptors ------------------------------------------------------------------ */
-
-static bool is_counted(const pm__meter_t *m, const pm__member_t *member) {
-  return member->pid != m->command && member->source.fd >= 0;
-}
-
-static void close_source(pm__meter_t *m, pm__member_t *member) {
-  if (is_counted(m, member)) {
-    m->open--;
-    m->room->open--;
-  }
-  member->source = pm__metrics_close(member->source);
-}
-
-/* The command's always; a keeper's is read so seldom that it is not worth one. */
-static bool is_to_keep(const pm__meter_t *m, const pm__member_t *member) {
-  if (member->pid == m->command) return true;
-  return !member->outside && m->open < PM__METER_OPEN && m->room->open < m->room->most;
-}
-
-static int open_and_read(pm__meter_t *m, pm__member_t *member) {
-  pm__metrics_source_t source;
-  int r = pm__metrics_open(member->pid, &source);
-  if (r == 0) r = pm__metrics_read(source, &member->usage);
-  if (r != 0 || !is_to_keep(m, member)) {
-    pm__metrics_close(source);
-    return r;
-  }
-  member->source = source;
-  if (is_counted(m, member)) {
-    m->open++;
-    m->room->open++;
-  }
-  return 0;
-}
-
-/* An open source that says UV_ESRCH tells of its own process only: the pid may be
- * given anew. */
-static int read_usage(pm__meter_t *m, pm__member_t *member) {
-  if (member->source.fd >= 0) {
-    int r = pm__metrics_read(member->source, &member->usage);
-    if (r != UV_ESRCH) return r;
-    close_source(m, member);
-  }
-  return open_and_read(m, member);
-}
-
 /* ---- a look ------------------------------------------------------------------------- */
 
 static void begin(pm__meter_t *m, bool listing) {
   pm__members_clear(&m->next);
   m->looking = true;
+  m->all = m->lost_one;
+  m->losing = false;
   m->listing = listing;
   m->at = 0;
   m->rest = -1;
@@ -83,22 +38,36 @@ static void begin(pm__meter_t *m, bool listing) {
     pm__members_add(&m->next, m->members.at[i].pid);
 }
 
+static bool is_to_list(const pm__meter_t *m, uint64_t last_pid, uint64_t now) {
+  bool is_same = m->complete && last_pid != 0 && last_pid == m->listed_pid;
+  return !is_same || m->lost_one || now - m->listed_at >= list_lasts;
+}
+
 static void begin_look(pm__meter_t *m, uint64_t last_pid) {
-  m->began = pm__metrics_now();
+  m->began = m->room->readings.ready ? m->room->readings.began : pm__metrics_now();
   m->last_pid = last_pid;
-  bool is_same = m->complete && m->last_pid != 0 && m->last_pid == m->listed_pid;
-  begin(m, !is_same || m->began - m->listed_at >= list_lasts);
+  begin(m, is_to_list(m, last_pid, m->began));
+}
+
+void pm__meter_want(pm__meter_t *m, uint64_t last_pid, uint64_t now) {
+  pm__readings_t *readings = &m->room->readings;
+  if (m->looking) return;
+  bool listing = is_to_list(m, last_pid, now);
+  for (int i = 0; i < m->members.count; i++) {
+    pm__member_t *member = &m->members.at[i];
+    pm__readings_add(readings, &member->kept[PM__KEPT_USAGE], PM__KEPT_USAGE);
+    if (!listing) continue;
+    pm__readings_add(readings, &member->kept[PM__KEPT_RUNS], PM__KEPT_RUNS);
+    pm__readings_add(readings, &member->kept[PM__KEPT_CHILDREN], PM__KEPT_CHILDREN);
+  }
 }
 
 /* Gives back what the look under way has taken over. */
 static void give_up(pm__meter_t *m) {
   for (int i = 0; i < m->next.count; i++) {
     pm__member_t *member = &m->next.at[i];
-    if (member->before >= 0 && m->members.at[member->before].source.fd < 0) {
-      m->members.at[member->before].source = member->source;
-      member->source = PM__METRICS_SOURCE_INVALID;
-    }
-    close_source(m, member);
+    if (member->before >= 0) pm__meter_hand_over(m, member, &m->members.at[member->before]);
+    pm__meter_release(m, member);
   }
   pm__members_clear(&m->next);
   m->looking = false;
@@ -125,6 +94,21 @@ static bool is_member(const pm__meter_t *m, int place, const pm__member_t *befor
   return member->pid == m->command || member->pid == m->keeper || pm__members_find(&m->next, member->usage.ppid) >= 0;
 }
 
+static int read_member(pm__meter_t *m, pm__member_t *member, const pm__member_t *before) {
+  uint64_t at = 0;
+  if (!member->outside) {
+    int r = pm__meter_read_usage(m, member, &at);
+    if (member->pid == m->command) m->read_at = at;
+    return r;
+  }
+  /* It has waited for nobody: that would be missed below. */
+  if (before && !m->listing) {
+    member->usage = before->usage;
+    return 0;
+  }
+  return pm__meter_read_keeper(m, member, before);
+}
+
 static int look_at(pm__meter_t *m, int place) {
   pm__member_t *member = &m->next.at[place];
   int found = pm__members_find(&m->members, member->pid);
@@ -132,17 +116,13 @@ static int look_at(pm__meter_t *m, int place) {
   member->outside = member->pid == m->keeper || member->pid == m->inner_keeper;
   if (before) {
     member->before = found;
-    member->source = before->source;
-    before->source = PM__METRICS_SOURCE_INVALID;
-    /* It has waited for nobody: that would be missed below. */
-    if (member->outside && !m->listing) {
-      member->usage = before->usage;
-      return 0;
-    }
+    pm__meter_hand_over(m, before, member);
   }
-  int r = read_usage(m, member);
-  if (r == 0 && !is_member(m, place, before)) r = UV_ESRCH;
-  if (r == 0) {
+  int r = read_member(m, member, before);
+  if (r == 0 && !is_member(m, place, before)) {
+    m->losing = true;
+    r = UV_ESRCH;
+  } else if (r == 0) {
     if (before && before->usage.start_time != member->usage.start_time) member->before = -1;
     return 0;
   }
@@ -151,18 +131,19 @@ static int look_at(pm__meter_t *m, int place) {
     member->usage = before->usage;
     return 0;
   }
+  if (r != UV_ESRCH) m->losing = true;
   member->gone = true;
-  close_source(m, member);
+  pm__meter_release(m, member);
   return r;
 }
 
 static void add_children(pm__meter_t *m, int place) {
   int pids[PM__MOST_MEMBERS];
-  const pm__member_t *member = &m->next.at[place];
+  pm__member_t *member = &m->next.at[place];
   if (!member->usage.lives) return;
-  int count = pm__tree_children(member->pid, member->usage.threads == 1, pids, PM__MOST_MEMBERS);
+  int count = pm__meter_read_children(m, member, m->all, pids, PM__MOST_MEMBERS);
   for (int i = 0; i < count; i++)
-    pm__members_add(&m->next, pids[i]);
+    if (pm__members_add(&m->next, pids[i]) < 0 && pm__members_find(&m->next, pids[i]) < 0) m->losing = true;
 }
 
 /* ---- what came of it ------------------------------------------------------------------ */
@@ -249,14 +230,14 @@ static void complete(pm__meter_t *m, const pm__usage_t *command) {
     pm__cpu_window_start(&m->cpu, 0, command->start_time);
     pm__cpu_window_start(&m->own_cpu, 0, command->start_time);
   }
-  uint64_t now = pm__metrics_now();
-  pm__cpu_window_add(&m->cpu, total(m->used), now);
-  pm__cpu_window_add(&m->own_cpu, total(m->own_used), now);
+  pm__cpu_window_add(&m->cpu, total(m->used), m->read_at);
+  pm__cpu_window_add(&m->own_cpu, total(m->own_used), m->read_at);
   if (m->listing) {
     m->listed_at = m->began;
     m->listed_pid = m->last_pid;
   }
   m->looked_at = m->began;
+  m->lost_one = m->losing;
   m->complete = true;
   m->looking = false;
 }
@@ -277,12 +258,18 @@ static void keep(pm__meter_t *m) {
     if (place >= 0)
       m->next.at[place] = m->members.at[i];
     else
-      close_source(m, &m->members.at[i]);
+      pm__meter_release(m, &m->members.at[i]);
   }
   old = m->members;
   m->members = m->next;
   m->next = old;
   pm__members_clear(&m->next);
+}
+
+/* Somebody has gone: then the keeper may have waited for more, and for who lost a parent. Or
+ * a pid was given anew, so that lists that seem to be the same are not. */
+static bool is_to_begin_again(const pm__meter_t *m, int r) {
+  return !m->listing || (r == UV_ESRCH && m->losing && !m->all);
 }
 
 int pm__meter_look(pm__meter_t *m, uint64_t last_pid, uint64_t until) {
@@ -296,10 +283,10 @@ int pm__meter_look(pm__meter_t *m, uint64_t last_pid, uint64_t until) {
       give_up(m);
       return r;
     }
-    if (r != 0 && !m->listing) {
-      /* Somebody has gone: then the keeper may have waited for more, and for who lost
-       * a parent. */
+    if (r != 0 && is_to_begin_again(m, r)) {
+      bool all = m->losing;
       give_up(m);
+      m->lost_one = m->lost_one || all;
       begin(m, true);
       continue;
     }
@@ -342,17 +329,22 @@ void pm__meter_figures(const pm__meter_t *m, pm_metrics_t *out) {
 int pm__meter_probe(const pm__meter_t *m) {
   pm__usage_t usage;
   int place = pm__members_find(&m->members, m->command);
-  return place < 0 ? UV_EBADF : pm__metrics_read(m->members.at[place].source, &usage);
+  return place < 0 ? UV_EBADF : pm__metrics_read(m->members.at[place].kept[PM__KEPT_USAGE].source, &usage);
 }
 
 void pm__meter_let_go(pm__meter_t *m) {
   give_up(m);
   for (int i = 0; i < m->members.count; i++)
-    close_source(m, &m->members.at[i]);
+    pm__meter_release(m, &m->members.at[i]);
 }
 
 void pm__meter_close(pm__meter_t *m) {
   pm__meter_let_go(m);
   pm__members_free(&m->members);
   pm__members_free(&m->next);
+}
+
+void pm__meter_room_free(pm__meter_room_t *room) {
+  pm__readings_free(&room->readings);
+  pm__metrics_close_starts(&room->starts);
 }

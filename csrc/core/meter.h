@@ -23,13 +23,18 @@
 #include "cpu_window.h"
 #include "members.h"
 
-/* Descriptors that meters together keep open for descendants; each meter has one more
- * for its command. */
+/* What meters have in common: descriptors that they keep open together, beside one of each
+ * command. All zeros but for most is an empty one. */
 typedef struct pm__meter_room {
   unsigned open, most;
+  pm__readings_t readings;
+  pm__starts_t starts;
 } pm__meter_room_t;
 
-/* The most of one tree. */
+/* Frees what the room itself has. */
+void pm__meter_room_free(pm__meter_room_t *room);
+
+/* So many one tree may have in any case; more, while half of the room is free. */
 enum { PM__METER_OPEN = 64 };
 
 typedef struct pm__meter {
@@ -46,18 +51,22 @@ typedef struct pm__meter {
   int command, keeper, inner_keeper; /* pids; 0: there is none */
   pm__meter_room_t *room;
   pm__members_t members; /* as of the last complete look */
-  unsigned open;         /* descriptors of descendants */
+  unsigned open;         /* its descriptors in the room */
   uint64_t looked_at;    /* when it began, pm__metrics_now */
   uint64_t listed_at;    /* when children were last asked for */
   uint64_t listed_pid;   /* pm__metrics_last_pid before that */
+  bool lost_one;         /* somebody of a list of children was not taken in */
   pm__cpu_time_t ahead;  /* of those gone, what had been seen of them but not been waited for */
 
   /* The look under way. */
   bool looking;
   bool listing; /* it asks each for its children */
+  bool all;     /* also for those that seem to be the same as last time */
+  bool losing;  /* becomes lost_one */
   int at;       /* who is next */
   int rest;     /* from here on: those that nobody has named as a child */
   uint64_t began;
+  uint64_t read_at; /* when what the command has used was read */
   uint64_t last_pid;
   pm__members_t next;
 } pm__meter_t;
@@ -66,6 +75,10 @@ typedef struct pm__meter {
  * keeper's tree is measured, but for the keepers; without one the command and its
  * descendants, those that it loses after having been seen included. room is borrowed. */
 void pm__meter_init(pm__meter_t *m, pm__meter_room_t *room, int command, int keeper, int inner_keeper);
+
+/* Wants that to be read which a look will read that begins now (pm__metrics_now) with this last_pid, as
+ * far as it is known and open. Nothing if one is under way. */
+void pm__meter_want(pm__meter_t *m, uint64_t last_pid, uint64_t now);
 
 /* Goes on with a look, or begins one, until it is complete or `until` (uv_hrtime) has
  * passed; a few processes are looked at in any case. Children are listed anew if last_pid, which

@@ -7,10 +7,19 @@
 static const uint64_t fresh_for = UINT64_C(1000000000);
 static const uint64_t fresh_for_when_young = UINT64_C(20000000);
 
-/* What one turn of the loop, or one call, may spend, in nanoseconds; and the pause until
- * the next turn that does, in ms (a timer of 0 would not let the loop poll). */
-static const uint64_t slice = UINT64_C(500000);
-enum { PAUSE = 1 };
+/* What one turn of the loop may spend on samples, and what one call, in nanoseconds. */
+static const uint64_t slice = UINT64_C(80000);
+static const uint64_t allowance = UINT64_C(500000);
+
+/* In ms: the pause until the next turn that does (a timer of 0 would not let the loop poll);
+ * how long the thread pool may take to begin. */
+enum { PAUSE = 1, PATIENCE = 250 };
+
+/* For fewer readings another thread costs the loop more than it spares. */
+enum { ENOUGH_READINGS = 16 };
+
+/* So many processes are handed out by one call. */
+enum { FIGURES = 32 };
 
 static bool is_alive(const pm__run_t *run) {
   return run && run->watched && !run->child.ended;
@@ -29,7 +38,7 @@ static bool is_fresh(const pm__run_t *run) {
   return run->sampled_at != 0 && age <= (was_young ? fresh_for_when_young : fresh_for);
 }
 
-/* ---- the timer ---------------------------------------------------------------------- */
+/* ---- a round -------------------------------------------------------------------------- */
 
 static void on_timer(uv_timer_t *timer);
 
@@ -45,11 +54,42 @@ static void await_round(pm_manager_t *m) {
   wake_in(m, m->next_round - now);
 }
 
+static void read_all(uv_work_t *work) {
+  pm_manager_t *m = work->data;
+  pm__readings_read(&m->meter_room.readings);
+}
+
+static void after_reading(uv_work_t *work, int status) {
+  pm_manager_t *m = work->data;
+  pm__readings_end(&m->meter_room.readings, status == 0);
+  if (!m->closing) on_timer(&m->monitor);
+  pm__manager_release(m);
+}
+
+/* The many reads of a round are another thread's; what they say is looked at by the loop's. */
+static void begin_reading(pm_manager_t *m) {
+  pm__readings_t *readings = &m->meter_room.readings;
+  pm__readings_clear(readings);
+  uint64_t now = pm__metrics_now();
+  for (pm__process_t *p = m->first; p; p = p->next)
+    if (is_alive(p->run)) pm__meter_want(&p->run->meter, m->last_pid, now);
+  if (readings->count < ENOUGH_READINGS) return;
+  m->reading.data = m;
+  m->patient_for_reading = uv_now(m->loop) + PATIENCE;
+  pm__readings_begin(readings);
+  if (uv_queue_work(m->loop, &m->reading, read_all, after_reading) == 0)
+    pm__manager_hold(m);
+  else
+    pm__readings_end(readings, false);
+}
+
 static void begin_round(pm_manager_t *m, bool announced) {
   m->sampling = true;
   m->announced = announced;
   m->rounds++;
   m->cursor = m->first;
+  m->last_pid = pm__metrics_last_pid(&m->meter_room.starts);
+  begin_reading(m);
 }
 
 /* Only what the timer's rounds see, so that the times are regular. */
@@ -68,28 +108,63 @@ static void remember(const pm_manager_t *m, pm__process_t *p) {
   pm__history_add(&p->history, &look);
 }
 
-/* Whether nothing is left to do. Processes may come and go between two slices: the cursor
- * is moved on when its process is forgotten. */
-static bool work(pm_manager_t *m) {
-  uint64_t until = uv_hrtime() + slice;
-  uint64_t last_pid = pm__metrics_last_pid();
+/* Whether all have been looked at. Processes may come and go between two slices: the cursor is
+ * moved on when its process is forgotten. */
+static bool look_at_all(pm_manager_t *m, uint64_t until) {
   while (m->cursor) {
     pm__process_t *p = m->cursor;
-    if (is_alive(p->run) && !sample(p->run, last_pid, until)) return false;
+    if (is_alive(p->run) && !sample(p->run, m->last_pid, until)) return false;
     remember(m, p);
     m->cursor = p->next;
     if (m->cursor && uv_hrtime() >= until) return false;
   }
+  m->meter_room.readings.ready = false;
+  return true;
+}
+
+/* Whether all have been handed out. */
+static bool tell_of_all(pm_manager_t *m, uint64_t until) {
+  bool first = m->cursor == m->first;
+  while (m->cursor) {
+    pm_figures_t figures[FIGURES];
+    size_t count = 0;
+    for (; m->cursor && count < FIGURES; m->cursor = m->cursor->next)
+      if (pm__monitor_figures(m->cursor, &figures[count])) count++;
+    if (count > 0) m->callbacks.on_figures(m, figures, count, first);
+    if (count > 0) first = false;
+    if (m->cursor && uv_hrtime() >= until) return false;
+  }
+  return true;
+}
+
+static bool is_heard(const pm_manager_t *m) {
+  return m->announced && (m->listening & PM_LISTEN_METRICS) && m->live > 0;
+}
+
+/* False: there is more to do. */
+static bool do_round(pm_manager_t *m, uint64_t until) {
+  if (!m->telling) {
+    if (!look_at_all(m, until)) return false;
+    if (!is_heard(m) || !m->callbacks.on_figures) return true;
+    m->telling = true;
+    m->cursor = m->first;
+    if (uv_hrtime() >= until) return false;
+  }
+  return tell_of_all(m, until);
+}
+
+static bool finish_unfinished(pm_manager_t *m, uint64_t until) {
   if (!m->unfinished) return true;
+  uint64_t last_pid = pm__metrics_last_pid(&m->meter_room.starts);
   for (pm__process_t *p = m->first; p; p = p->next)
     if (is_alive(p->run) && p->run->meter.looking && !sample(p->run, last_pid, until)) return false;
   m->unfinished = false;
   return true;
 }
 
-/* Only if somebody listens, and something runs. */
+/* ---- the timer ---------------------------------------------------------------------- */
+
 static void tell(pm_manager_t *m) {
-  if (!(m->listening & PM_LISTEN_METRICS) || m->live == 0) return;
   if (pm__events_reserve(m, PM__EVENTS_PER_CALL) != 0) return;
   pm__events_deliver(m);
   if (m->closing) return;
@@ -100,14 +175,24 @@ static void tell(pm_manager_t *m) {
 
 static void on_timer(uv_timer_t *timer) {
   pm_manager_t *m = timer->data;
+  const pm__readings_t *readings = &m->meter_room.readings;
+  uint64_t until = uv_hrtime() + slice;
   bool is_on = m->options.value[PM_OPT_MONITOR_INTERVAL] > 0;
   if (is_on && !m->sampling && uv_now(m->loop) >= m->next_round) begin_round(m, true);
-  if (!work(m)) {
+  bool is_done = finish_unfinished(m, until);
+  if (readings->under_way) {
+    /* All threads of the pool may be held up; then it will be done here. */
+    if (uv_now(m->loop) >= m->patient_for_reading) uv_cancel((uv_req_t *)&m->reading);
+    wake_in(m, is_done ? PATIENCE : PAUSE);
+    return;
+  }
+  if (m->sampling) is_done = do_round(m, until) && is_done;
+  if (!is_done) {
     wake_in(m, PAUSE);
     return;
   }
-  bool is_news = m->sampling && m->announced;
-  m->sampling = false;
+  bool is_news = m->sampling && is_heard(m);
+  m->sampling = m->telling = false;
   await_round(m);
   if (is_news) tell(m);
 }
@@ -120,18 +205,28 @@ void pm__monitor_start(pm_manager_t *m) {
 /* ---- on request ------------------------------------------------------------------------- */
 
 uint64_t pm__monitor_allowance(void) {
-  return uv_hrtime() + slice;
+  return uv_hrtime() + allowance;
 }
 
 void pm__monitor_refresh(pm__run_t *run, uint64_t until) {
   pm_manager_t *m = run->process->manager;
   if (!is_alive(run) || is_fresh(run)) return;
   if (uv_hrtime() < until) {
-    if (sample(run, pm__metrics_last_pid(), until)) return;
+    if (sample(run, pm__metrics_last_pid(&m->meter_room.starts), until)) return;
     m->unfinished = true;
     wake_in(m, PAUSE);
   } else if (!m->sampling) {
     begin_round(m, false);
     wake_in(m, PAUSE);
   }
+}
+
+bool pm__monitor_figures(const pm__process_t *p, pm_figures_t *out) {
+  const pm__run_t *run = p->run;
+  if (!run || run->ended_at || !run->meter.complete) return false;
+  out->id = p->id;
+  out->life = p->life;
+  out->pid = run->child.pid;
+  pm__meter_figures(&run->meter, &out->metrics);
+  return true;
 }

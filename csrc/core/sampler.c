@@ -4,10 +4,10 @@
 #include "measure.h"
 
 /* MAX_ENTRIES bounds the descriptors of a sampler for the processes that were asked
- * for, MOST_OPEN those for their descendants. SWEEP is how many entries are checked for
+ * for, beside the room for what else is kept open. SWEEP is how many entries are checked for
  * dead processes whenever one is added: more than one, so that the dead go faster than
  * they come. */
-enum { MAX_ENTRIES = 256, MOST_OPEN = 256, SWEEP = 2 };
+enum { MAX_ENTRIES = 256, SWEEP = 2 };
 
 typedef struct entry {
   int pid;
@@ -68,12 +68,14 @@ static entry_t *admit(pm_sampler_t *s, const entry_t *e) {
   return &s->entries[s->count++];
 }
 
-/* When descriptors are short, gives up those of other entries, oldest first. Their
- * windows stay, so the figures go on when they are opened again. */
+/* When descriptors are short, gives up its own, then those of other entries, oldest first.
+ * Their windows stay, so the figures go on when they are opened again. */
 static int look(pm_sampler_t *s, entry_t *e, uint64_t last_pid, uint64_t until) {
   entry_t *oldest;
-  int r;
+  int r = pm__meter_look(&e->meter, last_pid, until);
 
+  if (r != UV_EMFILE && r != UV_ENFILE) return r;
+  pm__metrics_close_starts(&s->room.starts);
   while ((r = pm__meter_look(&e->meter, last_pid, until)) == UV_EMFILE || r == UV_ENFILE) {
     oldest = find_oldest(s, true);
     if (!oldest) break;
@@ -90,7 +92,7 @@ static void begin(pm_sampler_t *s, entry_t *e) {
 /* UV_ESRCH says that the process is gone, but the pid may be somebody else's by now:
  * then what was seen is not about him. */
 static int look_again(pm_sampler_t *s, entry_t *e, bool is_known, uint64_t until) {
-  uint64_t last_pid = pm__metrics_last_pid();
+  uint64_t last_pid = pm__metrics_last_pid(&s->room.starts);
   int r = look(s, e, last_pid, until);
 
   if (r != UV_ESRCH || !is_known) return r;
@@ -101,7 +103,7 @@ static int look_again(pm_sampler_t *s, entry_t *e, bool is_known, uint64_t until
 pm_sampler_t *pm_sampler_new(void) {
   pm_sampler_t *s = pm__calloc(1, sizeof(*s));
 
-  if (s) s->room.most = MOST_OPEN;
+  if (s) s->room.most = pm__metrics_most_open();
   return s;
 }
 
@@ -109,6 +111,7 @@ void pm_sampler_free(pm_sampler_t *s) {
   if (!s) return;
   for (size_t i = 0; i < s->count; i++)
     pm__meter_close(&s->entries[i].meter);
+  pm__meter_room_free(&s->room);
   pm__free(s);
 }
 

@@ -36,31 +36,46 @@ static int open_read_only(const char *path) {
   return fd;
 }
 
-int pm__metrics_open(int pid, pm__metrics_source_t *out) {
-  char path[PATH_TEXT_MAX];
-  int fd;
+int pm__metrics_open_file(const char *path, pm__metrics_source_t *out) {
+  int fd = open_read_only(path);
 
   *out = PM__METRICS_SOURCE_INVALID;
-  if (pid <= 0) return UV_ESRCH;
-  snprintf(path, sizeof path, "/proc/%d/stat", pid);
-  fd = open_read_only(path);
   if (fd == -1) return errno == ENOENT ? UV_ESRCH : uv_translate_sys_error(errno);
   out->fd = fd;
   return 0;
+}
+
+static int open_of_process(int pid, const char *name, pm__metrics_source_t *out) {
+  char path[PATH_TEXT_MAX];
+
+  *out = PM__METRICS_SOURCE_INVALID;
+  if (pid <= 0) return UV_ESRCH;
+  snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+  return pm__metrics_open_file(path, out);
+}
+
+int pm__metrics_open(int pid, pm__metrics_source_t *out) {
+  return open_of_process(pid, "stat", out);
+}
+
+/* At offset 0 the kernel makes the text anew and gives all of it at once. The length, or
+ * a negative error. */
+static int read_anew(pm__metrics_source_t source, char *text, size_t size) {
+  ssize_t n;
+
+  do
+    n = pread(source.fd, text, size, 0);
+  while (n == -1 && errno == EINTR);
+  return n == -1 ? uv_translate_sys_error(errno) : (int)n;
 }
 
 int pm__metrics_read(pm__metrics_source_t source, pm__usage_t *out) {
   char text[STAT_TEXT_MAX];
   pm__proc_stat_t stat;
   uint64_t per_second, page;
-  ssize_t n;
-  int r;
+  int r, n = read_anew(source, text, sizeof text);
 
-  /* At offset 0 the kernel makes the text anew and gives all of it at once. */
-  do
-    n = pread(source.fd, text, sizeof text, 0);
-  while (n == -1 && errno == EINTR);
-  if (n == -1) return uv_translate_sys_error(errno);
+  if (n < 0) return n;
   r = pm__proc_stat_parse(text, (size_t)n, &stat);
   if (r < 0) return r;
 
@@ -84,25 +99,48 @@ pm__metrics_source_t pm__metrics_close(pm__metrics_source_t source) {
 }
 
 unsigned pm__metrics_most_open(void) {
-  enum { MOST = 1024, PART = 8 };
+  enum { MOST = 4096, PART = 4 };
   struct rlimit limit;
 
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
   return limit.rlim_cur / PART < MOST ? (unsigned)(limit.rlim_cur / PART) : MOST;
 }
 
-/* "0.20 0.18 0.12 1/80 11206" (proc(5)). */
-uint64_t pm__metrics_last_pid(void) {
-  char text[128];
-  int fd = open_read_only("/proc/loadavg");
-  ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-  const char *last;
+int pm__metrics_open_runs(int pid, pm__metrics_source_t *out) {
+  return open_of_process(pid, "schedstat", out);
+}
 
-  if (fd >= 0) close(fd);
+/* "139104870 45098 47": nanoseconds on a processor, nanoseconds waiting for one, how often
+ * it got one. Zeros where the kernel does not keep them. */
+int pm__metrics_read_runs(pm__metrics_source_t source, uint64_t *out) {
+  char text[3 * 21 + 1];
+  char *end;
+  int n = read_anew(source, text, sizeof text - 1);
+
+  if (n < 0) return n;
+  text[n] = '\0';
+  *out = strtoull(text, &end, 10);
+  return end == text || *out == 0 ? UV_EINVAL : 0;
+}
+
+/* "0.20 0.18 0.12 1/80 11206" (proc(5)). */
+uint64_t pm__metrics_last_pid(pm__starts_t *starts) {
+  char text[128];
+  const char *last;
+  int n;
+
+  if (!starts->opened && pm__metrics_open_file("/proc/loadavg", &starts->source) != 0) return 0;
+  starts->opened = true;
+  n = read_anew(starts->source, text, sizeof text - 1);
   if (n <= 0) return 0;
   text[n] = '\0';
   last = strrchr(text, ' ');
   return last ? strtoull(last, NULL, 10) : 0;
+}
+
+void pm__metrics_close_starts(pm__starts_t *starts) {
+  if (starts->opened) pm__metrics_close(starts->source);
+  *starts = (pm__starts_t){false, PM__METRICS_SOURCE_INVALID};
 }
 
 uint64_t pm__metrics_now(void) {

@@ -203,10 +203,10 @@ static void test_waited_for_after_the_look(void **state) {
   look(f);
   pm__member_t *record = member(f, other.pid);
   f->meter.ahead = record->usage.own;
-  pm__metrics_close(record->source);
+  pm__metrics_close(record->kept[PM__KEPT_USAGE].source);
   f->meter.open--;
   f->room.open--;
-  record->source = PM__METRICS_SOURCE_INVALID;
+  record->kept[PM__KEPT_USAGE] = PM__KEPT_NOTHING;
   memset(&record->usage.own, 0, sizeof record->usage.own);
   worker_end(&other);
   assert_about(look(f), 0);
@@ -402,11 +402,16 @@ static void test_descriptors_are_bounded(void **state) {
   int before = count_descriptors();
 
   start_many(workers);
+  f->room.most = PM__METER_OPEN + 20;
   for (int i = 0; i < 3; i++) {
     look(f);
     assert_int_equal(count_descriptors(), before + PM__METER_OPEN + 1);
     assert_int_equal(f->room.open, PM__METER_OPEN);
   }
+  /* More, as long as half of the room is free. */
+  f->room.most = 4 * PM__METER_OPEN;
+  look(f);
+  assert_int_equal(f->room.open, 2 * PM__METER_OPEN);
   pm__meter_let_go(&f->meter);
   assert_int_equal(count_descriptors(), before);
   f->room.most = 10;
@@ -437,12 +442,14 @@ static void test_children_are_listed_when_something_was_started(void **state) {
 }
 
 static void test_the_last_pid_tells_of_a_start(void **state) {
-  uint64_t before = pm__metrics_last_pid();
+  pm__starts_t starts = {0};
+  uint64_t before = pm__metrics_last_pid(&starts);
   worker_t w = worker_start_idle();
 
   (void)state;
   assert_true(before > 0);
-  assert_true(pm__metrics_last_pid() != before);
+  assert_true(pm__metrics_last_pid(&starts) != before);
+  pm__metrics_close_starts(&starts);
   worker_end(&w);
 }
 

@@ -178,6 +178,86 @@ static void test_none_are_kept_unasked(void **state) {
   host_end(h, "a");
 }
 
+/* ---- the thread that reads ------------------------------------------------------------ */
+
+/* Enough for another thread to be worth it. */
+static void start_enough(host_t *h) {
+  SPAWN_READY(h, "a", "fork-levels", "6", "2", "stay");
+}
+
+static void pass_round(host_t *h) {
+  for (uint64_t round = h->m->rounds; h->m->rounds < round + 2 || h->m->sampling;)
+    uv_run(&h->loop, UV_RUN_ONCE);
+}
+
+static void test_another_thread_reads(void **state) {
+  host_t *h = *state;
+  const pm__readings_t *readings = &h->m->meter_room.readings;
+  start_enough(h);
+  pass_round(h);
+  while (!readings->under_way)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  assert_true(readings->count >= 43);
+  /* Meanwhile a status looks for itself. */
+  h->m->first->run->sampled_at = 1;
+  assert_int_equal(host_status(h, "a").processes, 43);
+  while (!readings->ready)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  while (h->m->sampling)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  assert_false(readings->ready);
+  assert_int_equal(ask(h).processes[0], 43);
+}
+
+/* What is read from is closed when that is done: host_close looks for what is left. */
+static void test_an_end_while_it_reads(void **state) {
+  host_t *h = *state;
+  start_enough(h);
+  pass_round(h);
+  while (!h->m->meter_room.readings.under_way)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  pm__meter_let_go(&h->m->first->run->meter);
+  assert_int_equal(h->m->meter_room.open, 0);
+  host_end(h, "a");
+}
+
+typedef struct held {
+  uv_work_t work;
+  uv_sem_t *go;
+} held_t;
+
+static void hold(uv_work_t *work) {
+  uv_sem_wait(((held_t *)work)->go);
+}
+
+static void after_hold(uv_work_t *work, int status) {
+  (void)work;
+  (void)status;
+}
+
+/* Who holds all threads of the pool up does not hold up the samples. */
+static void test_no_thread_is_free(void **state) {
+  enum { THREADS = 4 };
+  host_t *h = *state;
+  held_t held[THREADS];
+  uv_sem_t go;
+  start_enough(h);
+  pass_round(h);
+  while (h->m->sampling)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  assert_int_equal(uv_sem_init(&go, 0), 0);
+  for (int i = 0; i < THREADS; i++) {
+    held[i].go = &go;
+    assert_int_equal(uv_queue_work(&h->loop, &held[i].work, hold, after_hold), 0);
+  }
+  pass_round(h);
+  assert_int_equal(ask(h).processes[0], 43);
+  for (int i = 0; i < THREADS; i++)
+    uv_sem_post(&go);
+  pass_round(h);
+  uv_sem_destroy(&go);
+}
+
 /* ---- how long a turn takes -------------------------------------------------------------- */
 
 /* CPU of this thread: others may have the processor meanwhile. */
@@ -275,6 +355,9 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_nothing_is_sampled_while_nothing_runs, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_samples_are_kept, open_with_history, close_host),
       cmocka_unit_test_setup_teardown(test_none_are_kept_unasked, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_another_thread_reads, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_an_end_while_it_reads, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_no_thread_is_free, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_processes_that_go_within_a_round, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_a_status_does_not_take_long_either, open_host, close_host),

@@ -115,23 +115,6 @@ describe('cpu', () => {
     expect(own.cpu).toBeLessThan(5)
   })
 
-  /* Who burns says itself what it has used, by getrusage, in the same window. */
-  test.each([[25, 1], [50, 1], [100, 1], [90, 2]])('of a child that burns %p %% in each of %p threads', async (share, threads) => {
-    const manager = makeManager({ monitorInterval: 0 })
-    const id = await startReady(manager, { command: fixture('burn-share'), args: [share, threads].map(String) })
-    const ask = async () => {
-      const line = new Promise(resolve => manager.once('stdout', ({ data }) => resolve(Number(data))))
-      manager.writeStdin(id, '\n')
-      return line
-    }
-    await freshStatus(manager, id)
-    const [before, began] = [await ask(), performance.now()]
-    await wait(3000)
-    const { cpu } = manager.getProcessStatus(id)
-    const really = (await ask() - before) / (performance.now() - began) * 100
-    expectAbout(cpu, really, 3)
-  }, 15000)
-
   test('is no spike when processes end, and not lost with them', async () => {
     const manager = makeManager({ monitorInterval: 0 })
     /* Each burns about a tenth of a second and ends. */

@@ -5,7 +5,7 @@ const events = require('node:events')
 const fs = require('node:fs')
 const ProcessMetrics = require('../../lib/process-metrics')
 const { makeManager, startReady, exitOf } = require('../support/manager')
-const { countDescriptors, fixture, until } = require('../support/children')
+const { fixture, until } = require('../support/children')
 
 const wait = ms => new Promise(resolve => setTimeout(resolve, ms))
 
@@ -159,11 +159,14 @@ describe('ProcessMetrics.getMetrics', () => {
   test('keeps no descriptor for each process that it was asked of', async () => {
     const metrics = new ProcessMetrics()
     const manager = makeManager()
-    const ids = Array.from({ length: 60 }, () => manager.spawnProcess({ command: fixture('say-ready') }))
-    const before = countDescriptors()
-    for (const id of ids) await metrics.getMetrics(manager.getProcessStatus(id).pid)
+    const start = count => Array.from({ length: count }, () => manager.spawnProcess({ command: fixture('say-ready') }))
+    const pidOf = id => manager.getProcessStatus(id).pid
+    const pids = start(50).map(pidOf)
+    for (const pid of pids) await metrics.getMetrics(pid)
+    expect(pids.every(isLookedAt)).toBe(true)
     await manager.stopAll(0)
-    for (let pid = 1; pid < 200; pid++) await metrics.getMetrics(pid)
-    expect(countDescriptors() - before).toBeLessThan(60)
+    /* With each that comes it looks for two that have gone. */
+    for (const pid of start(50).map(pidOf)) await metrics.getMetrics(pid)
+    expect(pids.some(isLookedAt)).toBe(false)
   })
 })
