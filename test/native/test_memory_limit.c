@@ -335,6 +335,28 @@ static void test_the_largest_is_ended(void **state) {
   host_end(h, "middle");
 }
 
+/* What its end brings is waited for, unless all together grow on. */
+static void test_one_after_the_other(void **state) {
+  host_t *h = *state;
+  limit_total(h, 100);
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_STOP;
+  h->options.value[PM_OPT_STOP_TIMEOUT] = INFINITY;
+  host_spawn(h, "large", "grow-memory", "60", "100000", "ignore");
+  host_wait_output(h, "large", "60\n");
+  start_holding(h, "small", "30");
+  start_holding(h, "middle", "12");
+  host_wait(h, "large", PM_EVENT_LIMIT, 1);
+  await_looks(h, "small", 5);
+  assert_int_equal(host_count(h, NULL, PM_EVENT_LIMIT), 1);
+  hold(h, "middle", "50");
+  host_wait(h, "middle", PM_EVENT_LIMIT, 1);
+  host_wait(h, "middle", PM_EVENT_STOP, 1);
+  answer_t a;
+  host_stop(h, "large", 0, &a);
+  assert_true(host_answer(h, &a));
+  host_end(h, "small");
+}
+
 static void test_nothing_is_started_meanwhile(void **state) {
   host_t *h = *state;
   limit_total(h, 60);
@@ -403,6 +425,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_without_a_limit_nobody_looks, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_the_largest_is_ended, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_one_after_the_other, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_nothing_is_started_meanwhile, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_restarts_wait_for_memory, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_closing_in_the_middle, open_host, close_host),
