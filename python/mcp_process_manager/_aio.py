@@ -43,11 +43,16 @@ class AsyncWaiter:
         self._loop = loop
         self._future: "asyncio.Future[Tuple[Optional[Answer], Optional[ProcessManagerError]]]" = loop.create_future()
 
-    def deliver(self, answer: Optional[Answer], error: Optional[ProcessManagerError]) -> None:
+    def deliver(self, answer: Optional[Answer], error: Optional[ProcessManagerError]) -> bool:
         try:
             self._loop.call_soon_threadsafe(self._settle, answer, error)
         except RuntimeError:
             pass  # The loop is closed: nobody waits.
+        return False
+
+    def wake(self) -> bool:
+        """A task cannot read the pipe."""
+        return False
 
     def _settle(self, answer: Optional[Answer], error: Optional[ProcessManagerError]) -> None:
         if not self._future.done():

@@ -2,11 +2,14 @@
 
 import json
 import math
-from typing import Any, Callable
+from typing import Any, Callable, Tuple
 
 from ._errors import InvalidArgumentError
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+# As the encoder has it, without the way to there.
+_quote: Callable[[str], str] = json.encoder.encode_basestring_ascii
 
 decode: Callable[[str], "tuple[Any, int]"] = json.JSONDecoder().raw_decode
 
@@ -24,6 +27,11 @@ def encode(value: Any) -> str:
         return _encode(_finite(value))
     except (TypeError, ValueError, RecursionError):
         raise InvalidArgumentError(f"This has no form in JSON: {cause}", "ERR_INVALID_ARG_VALUE") from cause
+
+
+def encode_all(values: Tuple[Any, ...]) -> str:
+    """The same for many, with commas between them."""
+    return ",".join([_quote(value) if type(value) is str else encode(value) for value in values])
 
 
 def encode_message(value: Any) -> str:

@@ -10,7 +10,7 @@ const { preload } = require('./manager')
 
 const root = path.join(__dirname, '..', '..')
 const schema = require('../../lib/wrapper/protocol.schema.json')
-const ajv = new Ajv({ strict: true, strictTypes: false, strictTuples: false, strictRequired: false, allErrors: true }).addSchema(schema)
+const ajv = new Ajv({ strict: true, strictNumbers: false, strictTypes: false, strictTuples: false, strictRequired: false, allErrors: true }).addSchema(schema)
 
 /** Throws unless a message is what the schema has under definitions. */
 function expectForm (definition, value) {
