@@ -35,6 +35,17 @@ static napi_value Options(Writer &out) {
   return rows.array;
 }
 
+/* Whether this process will end with that one; false if it has ended. */
+static Napi::Value EndWithHost(const Napi::CallbackInfo &info) {
+  int r = info[0].IsNumber() ? pm_end_with_host(info[0].As<Napi::Number>().Int32Value()) : UV_EINVAL;
+  if (r != 0 && r != UV_ESRCH) {
+    Napi::Error error = Napi::Error::New(info.Env(), uv_strerror(r));
+    error.Set("code", uv_err_name(r));
+    error.ThrowAsJavaScriptException();
+  }
+  return Napi::Boolean::New(info.Env(), r == 0);
+}
+
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Writer out(env);
   if (pm_check_libuv() != 0) {
@@ -64,6 +75,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   out.Property(exports, "options", Options(out));
   out.Property(exports, "Manager", Manager::Define(env));
   out.Property(exports, "Sampler", Sampler::Define(env));
+  exports.Set("endWithHost", Napi::Function::New(env, EndWithHost, "endWithHost"));
   return exports;
 }
 

@@ -703,6 +703,16 @@ bool pm_is_ascii(const char *bytes, size_t len);
  * compiled with; else UV_ENOTSUP: using it would overwrite memory. */
 int pm_check_libuv(void);
 
+/* ---- a program that serves one host --------------------------------------- */
+
+/* From now on this process is killed half a second after the process pid has ended,
+ * whatever its threads are doing: for a program whose host may leave copies of itself
+ * behind (fork(2)) that hold its pipes open. Starts a thread that lasts as long as the
+ * process; it cannot be taken back. Where the kernel has no pidfds, only a parent can
+ * be watched. UV_ESRCH: it has ended, or cannot be watched; UV_EINVAL; UV_ENOMEM,
+ * UV_EAGAIN: no thread. */
+int pm_end_with_host(int pid);
+
 #ifdef __cplusplus
 }
 #endif

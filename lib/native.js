@@ -28,6 +28,7 @@ function load() {
 /**
  * The addon. `Manager` and `Sampler` are its classes, `options` is the engine's
  * table of options, `kinds` names what a manager's callback is told, `listen`
- * gives the bit of each event that is only made for listeners.
+ * gives the bit of each event that is only made for listeners, `endWithHost` is for
+ * the wrapper.
  */
 module.exports = load()

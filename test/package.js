@@ -15,12 +15,14 @@ const needed = [
   `${prebuilds}/mcp-process-manager.glibc.node`, `${prebuilds}/mcp-process-keeper`,
   'lib/process-manager.js', 'lib/process-manager.mjs', 'lib/process-manager.d.ts', 'lib/process-manager.d.mts',
   'lib/process-metrics.js', 'lib/process-metrics.mjs', 'lib/process-metrics.d.ts', 'lib/process-metrics.d.mts',
-  'lib/opentelemetry.js', 'lib/opentelemetry.mjs', 'lib/opentelemetry.d.ts', 'lib/opentelemetry.d.mts'
+  'lib/opentelemetry.js', 'lib/opentelemetry.mjs', 'lib/opentelemetry.d.ts', 'lib/opentelemetry.d.mts',
+  'lib/process-manager-wrapper.js', 'lib/wrapper/serve.js', 'lib/wrapper/protocol.schema.json'
 ]
 const allowed = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|binding\.gyp|scripts\/keeper-linkage\.js)$/,
   /^csrc\/.+\.(c|cc|h)$/,
   /^lib\/[^/]+\.(js|mjs|d\.ts|d\.mts)$/,
+  /^lib\/wrapper\/[^/]+\.(js|schema\.json)$/,
   /^prebuilds\/[a-z0-9]+-[a-z0-9]+\/(mcp-process-manager\.glibc\.node|mcp-process-keeper)$/
 ]
 const largestKeeper = 32 * 1024

@@ -1,0 +1,396 @@
+"""Requests to one wrapper, from any number of threads, and what it tells by itself."""
+
+import os
+import select
+import threading
+import weakref
+from collections import deque
+from itertools import count
+from time import monotonic, sleep
+from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple
+
+from ._errors import (
+    ForkedError, OperationError, ProcessManagerError, RequestTimeoutError, WrapperError, WrapperStartError, from_answer
+)
+from ._json import decode, encode_all
+from ._locate import Location
+from ._wrapper import LONGEST_END, Wrapper
+
+PROTOCOL = 1
+# What a pipe holds; more would be memory that malloc asks the system for, each time.
+_READ = 1 << 16
+# What is handled is told to the wrapper this often at least; it holds back at 4 MiB.
+_ACK = 1 << 18
+# Seconds without a call after which the thread reads again.
+_AWAY = 0.002
+
+Notice = Tuple[str, Any]
+Answer = Dict[str, Any]
+
+_connections: "weakref.WeakSet[Connection]" = weakref.WeakSet()
+
+
+class Waiter:
+    """One answer that a thread waits for."""
+
+    __slots__ = ("_lock", "answer", "error")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self.answer: Optional[Answer] = None
+        self.error: Optional[ProcessManagerError] = None
+
+    def deliver(self, answer: Optional[Answer], error: Optional[ProcessManagerError]) -> bool:
+        """Whether it is a thread that waits, which may as well read its answers by itself."""
+        self.answer = answer
+        self.error = error
+        return self.wake()
+
+    def wake(self) -> bool:
+        """Lets the thread look again: its answer is there, or nobody reads but it."""
+        try:
+            self._lock.release()
+        except RuntimeError:
+            pass  # It has been woken and has not looked yet.
+        return True
+
+    def wait(self, seconds: float) -> None:
+        self._lock.acquire(True, seconds)
+
+    def result(self) -> Any:
+        return result_of(self.answer, self.error)
+
+
+def result_of(answer: Optional[Answer], error: Optional[ProcessManagerError]) -> Any:
+    """What an answer says; raises what it or the connection reports."""
+    if answer is not None:
+        if "error" in answer:
+            raise from_answer(answer["error"])
+        return answer["result"]
+    assert error is not None
+    # A new one each time: who catches it may add to its traceback.
+    raise type(error)(str(error), error.code, rpc_code=error.rpc_code, data=error.data)
+
+
+class Connection:
+    """A wrapper that runs, until it ends or is closed. Then every request raises why.
+
+    Whoever waits for an answer reads the pipe, if nobody else does, and hands out what comes for others: a thread
+    that only reads would have to be woken first, which takes as long as all the rest. That thread is there for the
+    time when nobody waits. What was read is in deques that are right at each moment, for a signal handler may raise,
+    or call again, anywhere in the main thread. (That is why os.read is called by deque.extend: no handler runs between
+    the two. After an exception of a handler a notice may be told twice, but none is lost.)
+    """
+
+    def __init__(
+        self,
+        location: Location,
+        env: Mapping[str, str],
+        tell: Callable[["Connection", List[Notice], int], None],
+        ended: Callable[["Connection", ProcessManagerError], None],
+    ) -> None:
+        """tell: notices, and how many bytes have come so far; by whoever reads. ended: why; by the reading thread."""
+        self._tell = tell
+        self._ended = ended
+        self._ids = count(1)
+        self._pending: Dict[int, Any] = {}
+        self._dead: Optional[ProcessManagerError] = None
+        self._fatal: Optional[ProcessManagerError] = None
+        self._is_closing = False
+        self._host = os.getpid()
+
+        self._outgoing: Deque[bytes] = deque()
+        self._writing = threading.Lock()
+        self._writer = 0
+
+        self._reading = threading.RLock()
+        self._chunks: Deque[bytes] = deque()
+        self._messages: Deque[Any] = deque()
+        self._notices: List[Notice] = []
+        self._total = self._told = self._acked = 0
+        self._is_at_end = False
+        self._calls = 0
+        self._has_told_thread = False
+
+        self._wrapper = Wrapper(location, env)
+        self.pid = self._wrapper.pid
+        self._poll = select.poll()
+        self._poll.register(self._wrapper.answers, select.POLLIN)
+        self._reader = threading.Thread(target=self._run, name="mcp-process-manager reader", daemon=True)
+        _connections.add(self)
+        try:
+            self._reader.start()
+        except RuntimeError as error:
+            self._wrapper.kill()
+            self._wrapper.reap()
+            self._wrapper.close_files()
+            raise WrapperStartError(f"No thread could be started: {error}", "ERR_NO_THREAD") from error
+
+    @property
+    def why_dead(self) -> Optional[ProcessManagerError]:
+        if self._dead is None and self._host != os.getpid():
+            self.abandon()
+        return self._dead
+
+    def request(self, waiter: Any, method: str, params: Tuple[Any, ...]) -> int:
+        """Sends a request whose answer the waiter will be given; answers its id."""
+        if self._dead is not None:
+            waiter.deliver(None, self._dead)
+            return 0
+        text = encode_all(params)
+        number = next(self._ids)
+        self._pending[number] = waiter
+        line = f'{{"jsonrpc":"2.0","id":{number},"method":"{method}","params":[{text}]}}\n'.encode()
+        if not self._send(line):
+            self.forget(number)
+            self._outgoing.remove(line)
+            raise OperationError(
+                "A signal handler has interrupted a call of this manager in the middle of a write: it cannot call it", "ERR_BUSY"
+            )
+        # Looked at after the waiter is known: whoever sets it tells all waiters afterwards.
+        if self._dead is not None and self._pending.pop(number, None) is not None:
+            waiter.deliver(None, self._dead)
+        return number
+
+    def forget(self, number: int) -> None:
+        self._pending.pop(number, None)
+
+    def notify(self, method: str, *params: Any) -> None:
+        """Sends what is not answered."""
+        if self.why_dead is not None:
+            return
+        text = encode_all(params)
+        self._send(f'{{"jsonrpc":"2.0","method":"{method}","params":[{text}]}}\n'.encode())
+
+    def call(self, method: str, params: Tuple[Any, ...], seconds: float) -> Any:
+        """Waits for an answer. A wrapper that says nothing for so many seconds, not even to a ping, raises."""
+        self._calls += 1
+        waiter = Waiter()
+        number = self.request(waiter, method, params)
+        try:
+            while not self._wait(waiter, seconds):
+                self._ping(method, seconds)
+        finally:
+            self.forget(number)
+        return waiter.result()
+
+    def _ping(self, method: str, seconds: float) -> None:
+        ping = Waiter()
+        number = self.request(ping, "ping", ())
+        if not self._wait(ping, seconds):
+            self.forget(number)
+            raise unanswered(method, seconds)
+
+    def _wait(self, waiter: Waiter, seconds: float) -> bool:
+        """Whether the answer came in time."""
+        end = monotonic() + seconds
+        left = seconds
+        while waiter.answer is None and waiter.error is None:
+            if left <= 0:
+                return False
+            if self._is_at_end or not self._reading.acquire(False):
+                waiter.wait(left)
+            else:
+                try:
+                    while left > 0 and self._pump(left) and waiter.answer is None:
+                        left = end - monotonic()
+                finally:
+                    self._reading.release()
+                    if self._pending:
+                        self._wake_another()
+            left = end - monotonic()
+        return True
+
+    def _wake_another(self) -> None:
+        """Somebody else who waits becomes the one who reads."""
+        for waiter in list(self._pending.values()):
+            if waiter.wake():
+                return
+
+    def handled(self, total: int) -> None:
+        """Tells the wrapper that so many bytes have been dealt with, unless it knows nearly as much."""
+        if total - self._acked >= _ACK and self._dead is None:
+            self._acked = total
+            self.notify("handled", total)
+
+    def _send(self, line: bytes) -> bool:
+        """Whoever finds nobody writing writes for all, so that threads do not wait for each other.
+
+        False: a handler runs in the middle of this thread's own write; the line waits for that.
+        """
+        self._outgoing.append(line)
+        while self._outgoing:
+            if not self._writing.acquire(False):
+                return self._writer != threading.get_ident()
+            try:
+                self._writer = threading.get_ident()
+                self._write()
+            finally:
+                self._writer = 0
+                self._writing.release()
+        return True
+
+    def _write(self) -> None:
+        outgoing = self._outgoing
+        while outgoing:
+            data = outgoing.popleft()
+            if outgoing:
+                parts = [data]
+                while outgoing:
+                    parts.append(outgoing.popleft())
+                data = b"".join(parts)
+            if self._dead is not None or self._wrapper.requests < 0:
+                return
+            written: Deque[int] = deque()
+            try:
+                written.extend(map(os.write, (self._wrapper.requests,), (data,)))
+                if written[0] < len(data):
+                    self._write_rest(data, written)
+            except BrokenPipeError:
+                return  # Whoever reads finds out as well, and tells all who wait.
+            except BaseException:
+                # A signal handler has raised. Half a line would spoil all that follow, and it may be another's.
+                self._write_rest(data, written)
+                raise
+
+    def _write_rest(self, data: bytes, written: Deque[int]) -> None:
+        view = memoryview(data)
+        while sum(written) < len(data):
+            written.extend(map(os.write, (self._wrapper.requests,), (view[sum(written):],)))
+
+    def _pump(self, seconds: Optional[float]) -> bool:
+        """By who holds _reading: waits for something and hands it out. False at the end of the pipe."""
+        if not self._messages and not self._notices:
+            # Not more than a day: poll takes an int.
+            if not self._poll.poll(None if seconds is None else min(seconds, 86400.0) * 1000 + 1):
+                return True
+            self._chunks.extend(map(os.read, (self._wrapper.answers,), (_READ,)))
+            self._decode()
+        messages = self._messages
+        while messages:
+            message = messages[0]
+            self._hand_out(message)
+            if messages and messages[0] is message:
+                messages.popleft()
+        if self._notices or self._total - self._told >= _ACK:
+            self._told = self._total
+            self._tell(self, self._notices, self._total)
+            self._notices = []
+        return not self._is_at_end
+
+    def _decode(self) -> None:
+        last = self._chunks[-1]
+        if b"\n" not in last:
+            self._is_at_end = self._is_at_end or not last
+            return
+        if len(self._chunks) == 1 and last.index(b"\n") == len(last) - 1:
+            self._messages.append(decode(last.decode())[0])
+            self._chunks = deque()
+            self._total += len(last)
+            return
+        data = b"".join(self._chunks)
+        end = data.rindex(b"\n")
+        # A line end is never inside of JSON: one text of many lines is decoded at once.
+        text = data[:end].decode()
+        messages = decode(f"[{text}]".replace("\n", ","))[0]
+        rest = deque((data[end + 1:],) if end + 1 < len(data) else ())
+        self._messages.extend(messages)
+        self._chunks = rest
+        self._total += end + 1
+
+    def _hand_out(self, message: Any) -> None:
+        if "method" in message:
+            self._notices.append((message["method"], message["params"]))
+        elif message["id"] is None:
+            self._fatal = from_answer(message["error"])
+        else:
+            waiter = self._pending.pop(message["id"], None)
+            if waiter is not None and waiter.deliver(message, None):
+                self._has_told_thread = True
+
+    def _run(self) -> None:
+        """Reads while nobody waits for an answer, and finishes."""
+        try:
+            while True:
+                with self._reading:
+                    if self._is_at_end:
+                        break
+                    self._has_told_thread = False
+                    self._pump(None)
+                    stays_away = self._has_told_thread
+                if stays_away:
+                    self._stay_away()
+        finally:
+            self._finish()
+
+    def _stay_away(self) -> None:
+        """Who has called once may call again, and then find nobody reading."""
+        seen = -1
+        while seen != self._calls and not self._is_at_end:
+            seen = self._calls
+            sleep(_AWAY)
+
+    def _finish(self) -> None:
+        end = self._wrapper.reap()
+        if self._is_closing:
+            reason: ProcessManagerError = closed()
+        elif self._fatal is not None:
+            reason = self._fatal
+        else:
+            reason = WrapperError(
+                f"The wrapper (process {self.pid}) {end}; everything that it managed ends with it", "ERR_WRAPPER_ENDED"
+            )
+        self._dead = reason
+        with self._reading, self._writing:
+            self._wrapper.close_files()
+        while self._pending:
+            try:
+                self._pending.popitem()[1].deliver(None, reason)
+            except KeyError:
+                break
+        self._ended(self, reason)
+
+    def close(self) -> None:
+        """Ends the wrapper, if need be by force, and waits until it is gone, but not in the thread that reads."""
+        if self.why_dead is None:
+            self._is_closing = True
+            with self._writing:
+                if self._wrapper.requests >= 0:
+                    os.close(self._wrapper.requests)
+                    self._wrapper.requests = -1
+        if self._host == os.getpid() and self._reader is not threading.current_thread():
+            self._reader.join(LONGEST_END)
+            if self._reader.is_alive():
+                self._wrapper.kill()
+                self._reader.join(LONGEST_END)
+
+    def abandon(self) -> None:
+        """In a forked copy of the host. Locks may be held by threads that are not there."""
+        if self._dead is not None:
+            return
+        self._dead = ForkedError(
+            f"This manager belongs to process {self._host}, from which process {os.getpid()} was forked: make a new one there",
+            "ERR_FORKED",
+        )
+        self._writing = threading.Lock()
+        self._reading = threading.RLock()
+        self._outgoing.clear()
+        self._pending.clear()
+        self._wrapper.disown()
+
+
+def closed() -> ProcessManagerError:
+    return OperationError("The manager was cleaned up", "ERR_MANAGER_CLOSED")
+
+
+def unanswered(method: str, seconds: float) -> RequestTimeoutError:
+    return RequestTimeoutError(f"The wrapper has not answered {method} or a ping within {seconds:g} s", "ERR_NO_ANSWER")
+
+
+def _after_fork() -> None:
+    for connection in list(_connections):
+        connection.abandon()
+
+
+os.register_at_fork(after_in_child=_after_fork)

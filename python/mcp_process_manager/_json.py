@@ -1,0 +1,54 @@
+"""JSON as JavaScript takes it."""
+
+import json
+import math
+from typing import Any, Callable, Tuple
+
+from ._errors import InvalidArgumentError
+
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+# As the encoder has it, without the way to there.
+_quote: Callable[[str], str] = json.encoder.encode_basestring_ascii
+
+decode: Callable[[str], "tuple[Any, int]"] = json.JSONDecoder().raw_decode
+
+# JSON has no infinity; JavaScript reads one from a number beyond its largest.
+_BEYOND = 10**309
+
+
+def encode(value: Any) -> str:
+    """The JSON text of a value. Raises InvalidArgumentError where there is none."""
+    try:
+        return _encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        cause = error
+    try:
+        return _encode(_finite(value))
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidArgumentError(f"This has no form in JSON: {cause}", "ERR_INVALID_ARG_VALUE") from cause
+
+
+def encode_all(values: Tuple[Any, ...]) -> str:
+    """The same for many, with commas between them."""
+    return ",".join([_quote(value) if type(value) is str else encode(value) for value in values])
+
+
+def encode_message(value: Any) -> str:
+    """The same for a message to a child, whose JSON has no infinity either."""
+    try:
+        return _encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgumentError(f"message has no form in JSON: {error}", "ERR_INVALID_MESSAGE") from error
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and math.isinf(value):
+        return _BEYOND if value > 0 else -_BEYOND
+    if hasattr(value, "keys") and hasattr(value, "__getitem__"):
+        return {key: _finite(value[key]) for key in value.keys()}
+    return value

@@ -1,0 +1,217 @@
+"""The wrapper of one manager and the events that come from it: what both classes of managers share."""
+
+import os
+import threading
+from functools import partial
+from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple
+
+from ._connection import Connection, Notice, PROTOCOL, closed
+from ._dispatch import KEPT_EVENTS, WRAPPER_EXIT, Callback, Dispatcher
+from ._errors import ForkedError, InvalidArgumentError, ProcessManagerError, WrapperError, WrapperStartError
+from ._locate import PathLike, locate
+from ._version import __version__
+
+# Seconds that a start may take at least: Node.js may come from a slow disk.
+_LONGEST_START = 30.0
+
+# Subscribed to from the beginning.
+_ALWAYS = (*KEPT_EVENTS, "lost")
+
+
+def _version_problem(theirs: str) -> Optional[WrapperStartError]:
+    """Both sides are released together: up to 1.0, a change of the minor number may change what is said."""
+    if theirs.split(".")[:2] == __version__.split(".")[:2]:
+        return None
+    return WrapperStartError(
+        f"The npm package mcp-process-manager is version {theirs}, the Python package {__version__}: install the same "
+        f"of both (npm install mcp-process-manager@{__version__})",
+        "ERR_PACKAGE_VERSION",
+    )
+
+
+class HostState:
+    """The environment and the working directory of this process, as the wrapper knows them."""
+
+    def __init__(self) -> None:
+        self.env = dict(os.environ)
+        self._cwd = self._get_cwd()
+
+    @staticmethod
+    def _get_cwd() -> Optional[str]:
+        try:
+            return os.getcwd()
+        except OSError:
+            return None
+
+    def changes(self) -> Optional[Dict[str, Any]]:
+        """What has changed since it was asked last."""
+        env, cwd = dict(os.environ), self._get_cwd()
+        found: Dict[str, Any] = {}
+        if env != self.env:
+            gone: Dict[str, Optional[str]] = {name: None for name in self.env if name not in env}
+            found["env"] = {**gone, **{name: value for name, value in env.items() if self.env.get(name) != value}}
+        if cwd is not None and cwd != self._cwd:
+            found["cwd"] = cwd
+        self.env, self._cwd = env, cwd
+        return found or None
+
+
+class Inbox(Protocol):
+    """Somebody whom the dispatcher may have to wait for."""
+
+    def end(self, reason: ProcessManagerError) -> None:
+        """Nothing will come any more."""
+
+    def release(self) -> None:
+        """From now on nobody waits for it."""
+
+
+class Session:
+    def __init__(
+        self,
+        options: Optional[Mapping[str, Any]],
+        node: Optional[PathLike],
+        package: Optional[PathLike],
+        restart_wrapper: bool,
+        request_timeout: float,
+    ) -> None:
+        if not request_timeout > 0:
+            raise InvalidArgumentError(
+                f"request_timeout must be more than 0 seconds; got {request_timeout!r}", "ERR_INVALID_ARG_VALUE"
+            )
+        self._options = {} if options is None else options
+        self._location = locate(node, package)
+        self._restarts = restart_wrapper
+        self.request_timeout = min(float(request_timeout), threading.TIMEOUT_MAX)
+        self._lock = threading.RLock()
+        self._connection: Optional[Connection] = None
+        self._host: Optional[HostState] = None
+        self._is_closed = False
+        self._pid = os.getpid()
+        self.info: Dict[str, Any] = {}
+        self.inboxes: List[Inbox] = []
+        self.dispatcher = Dispatcher()
+
+    def connect(self) -> Connection:
+        """The wrapper that runs; starts one if there was none yet, or if that was asked for when one has ended."""
+        connection = self._connection
+        if connection is not None and connection.why_dead is None:
+            return connection
+        if self.is_foreign:
+            raise ForkedError(
+                f"This manager belongs to process {self._pid}, not to process {os.getpid()}: make a new one here", "ERR_FORKED"
+            )
+        with self._lock:
+            if self._is_closed:
+                raise closed()
+            connection = self._connection
+            if connection is not None and connection.why_dead is not None:
+                if not self._restarts:
+                    raise WrapperError(str(connection.why_dead), connection.why_dead.code)
+                connection = None
+            if connection is None:
+                connection = self._connection = self._start()
+            return connection
+
+    @property
+    def is_connected(self) -> bool:
+        connection = self._connection
+        return connection is not None and connection.why_dead is None
+
+    def _start(self) -> Connection:
+        host = HostState()
+        connection = Connection(self._location, host.env, self._tell, self._ended)
+        wanted = {"protocol": PROTOCOL, "hostPid": os.getpid(), "options": self._options, "client": f"python {__version__}"}
+        try:
+            self.info = connection.call("initialize", (wanted,), max(self.request_timeout, _LONGEST_START))
+            problem = _version_problem(self.info["version"])
+            if problem is not None:
+                raise problem
+        except WrapperStartError:
+            connection.close()
+            raise
+        except WrapperError as error:
+            connection.close()
+            raise WrapperStartError(f"{error}. It was started as {' '.join(self._location)}", "ERR_WRAPPER_START") from error
+        except BaseException:
+            connection.close()
+            raise
+        self._host = host
+        connection.notify("subscribe", *sorted({*_ALWAYS, *self.dispatcher.listened()} - {WRAPPER_EXIT}))
+        return connection
+
+    def _tell(self, connection: Connection, notices: List[Notice], total: int) -> None:
+        self.dispatcher.give(notices, partial(connection.handled, total))
+
+    def _ended(self, connection: Connection, reason: ProcessManagerError) -> None:
+        if self._is_closed or connection is not self._connection:
+            return
+        self.dispatcher.tell(WRAPPER_EXIT, {"code": reason.code, "message": str(reason), "pid": connection.pid})
+        if not self._restarts:
+            self._end_inboxes(reason)
+
+    def _end_inboxes(self, reason: ProcessManagerError) -> None:
+        for inbox in list(self.inboxes):
+            self.dispatcher.after_all(partial(inbox.end, reason))
+
+    def call(self, method: str, params: Tuple[Any, ...]) -> Any:
+        return self.connect().call(method, params, self.request_timeout)
+
+    def starting(self) -> Connection:
+        """For what starts a command: the wrapper knows of this process's environment and directory."""
+        connection = self.connect()
+        with self._lock:
+            changes = self._host.changes() if self._host is not None else None
+            if changes is not None:
+                connection.notify("setHost", changes)
+        return connection
+
+    def on(self, name: str, callback: Callback) -> None:
+        connection = self.connect()
+        self._check(name)
+        self.dispatcher.add(name, callback)
+        # What is asked for afterwards is told of: requests are read in their order.
+        if name != WRAPPER_EXIT:
+            connection.notify("subscribe", name)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether this is a forked copy of the process that it belongs to."""
+        return self._pid != os.getpid()
+
+    def off(self, name: str, callback: Callback) -> None:
+        if self.is_foreign:
+            return
+        self.dispatcher.remove(name, callback)
+        connection = self._connection
+        if connection is None or connection.why_dead is not None or name in (WRAPPER_EXIT, *_ALWAYS):
+            return
+        with self._lock:
+            if name not in self.dispatcher.listened():
+                connection.notify("unsubscribe", name)
+
+    def _check(self, name: str) -> None:
+        if name not in self.info["events"] and name != WRAPPER_EXIT:
+            raise InvalidArgumentError(f"There is no event {name!r}", "ERR_UNKNOWN_EVENT")
+
+    def close(self, stop: bool) -> None:
+        """Ends the wrapper, and with stop before that all processes as cleanup does."""
+        with self._lock:
+            if self._is_closed or self.is_foreign:
+                return
+            connection = self._connection
+        try:
+            if stop and connection is not None and connection.why_dead is None:
+                connection.call("cleanup", (), self.request_timeout)
+        except (WrapperError, ForkedError):
+            pass  # It has ended, and all with it.
+        finally:
+            with self._lock:
+                self._is_closed = True
+            if connection is not None:
+                connection.close()
+            self._end_inboxes(closed())
+            for inbox in list(self.inboxes):
+                inbox.release()
+            # Not at the end of Python: a callback may hang.
+            self.dispatcher.close(wait=stop)

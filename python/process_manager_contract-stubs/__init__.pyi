@@ -1,0 +1,1 @@
+from mcp_process_manager import ProcessManagerContract as ProcessManagerContract

@@ -1,0 +1,205 @@
+"""AsyncProcessManager against real processes."""
+
+import asyncio
+import gc
+import os
+import signal
+import threading
+import unittest
+
+from support import LIMIT, is_alive, zombies
+
+from process_manager_impl import AsyncProcessManager, Event, WrapperError
+
+READY = {'command': 'sh', 'args': ['-c', 'echo ready; exec cat']}
+
+
+class AsyncTest(unittest.IsolatedAsyncioTestCase):
+    async def ready(self, manager, **config):
+        events = manager.events('stdout')
+        process_id = await manager.spawn_process({**READY, **config})
+        async for event in events:
+            if event.payload['processId'] == process_id and 'ready' in event.payload['data']:
+                return process_id
+
+    async def test_calls(self):
+        async with AsyncProcessManager() as manager:
+            process_id = await self.ready(manager)
+            status = await manager.get_process_status(process_id)
+            self.assertEqual(status['status'], 'running')
+            self.assertIs(type(status['cpu']), float)
+            self.assertEqual([row['id'] for row in await manager.list_processes()], [process_id])
+            self.assertEqual(await manager.get_process_logs(process_id), {'stdout': ['ready'], 'stderr': []})
+            self.assertEqual([r['line'] for r in await manager.get_process_logs(process_id, {'lines': 1})], ['ready'])
+            self.assertGreater((await manager.get_process_metrics(process_id))['threads'], 0)
+            self.assertTrue(await manager.pause_output(process_id))
+            self.assertTrue(await manager.resume_output(process_id))
+            self.assertTrue(await manager.restart_process(process_id))
+            self.assertTrue(await manager.signal_process(process_id, signal.SIGCONT))
+            self.assertTrue(await manager.stop_process(process_id))
+            self.assertTrue(await manager.remove_process(process_id))
+            with self.assertRaisesRegex(ValueError, '^Command is required'):
+                await manager.spawn_process({})
+            with self.assertRaises(ProcessLookupError):
+                await manager.write_stdin('nobody', 'x')
+            await manager.stop_all()
+
+    async def test_calls_run_beside_each_other(self):
+        async with AsyncProcessManager() as manager:
+            stubborn = await self.ready(manager, args=['-c', 'trap "" TERM; echo ready; while :; do sleep 1; done'])
+            stop = asyncio.ensure_future(manager.stop_process(stubborn, 1000))
+            states = await asyncio.gather(*(manager.get_process_status(stubborn) for _ in range(50)))
+            self.assertEqual({status['state'] for status in states}, {'stopping'})
+            self.assertFalse(stop.done())
+            self.assertTrue(await stop)
+
+    async def test_events(self):
+        async with AsyncProcessManager() as manager:
+            early = await manager.spawn_process({'command': 'sh', 'args': ['-c', 'exit 3']})
+            while (await manager.get_process_status(early))['state'] != 'exited':
+                await asyncio.sleep(0.005)
+            seen = []
+            events = manager.events()
+            process_id = await manager.spawn_process(READY)
+            async for event in events:
+                self.assertIsInstance(event, Event)
+                name, payload = event
+                seen.append((name, payload['processId']))
+                if name == 'stdout' and payload['data'] == 'ready\n':
+                    await manager.write_stdin(process_id, 'hello\n')
+                elif name == 'stdout':
+                    self.assertEqual(payload['data'], 'hello\n')
+                    await manager.close_stdin(process_id)
+                elif name == 'exit' and payload['processId'] == process_id:
+                    break
+            self.assertEqual(seen, [
+                ('exit', early), ('spawn', process_id), ('stdout', process_id), ('stdout', process_id), ('exit', process_id)
+            ])
+
+    async def test_events_end_with_the_manager(self):
+        async with AsyncProcessManager() as manager:
+            events = manager.events('exit')
+            await manager.spawn_process({'command': 'cat'})
+        seen = [event.payload['signal'] async for event in events]
+        self.assertEqual(seen, ['SIGTERM'])
+
+    async def test_a_task_that_lags_holds_back_the_command_and_loses_nothing(self):
+        async with AsyncProcessManager() as manager:
+            events = manager.events('stdout')
+            process_id = await manager.spawn_process({'command': 'head', 'args': ['-c', '300000000', '/dev/zero']})
+            while not (await manager.get_process_status(process_id))['output']['stdout']['paused']:
+                await asyncio.sleep(0.005)
+            total = 0
+            async for event in events:
+                total += len(event.payload['data'])
+                if total >= 20_000_000:
+                    break
+            self.assertEqual((await manager.get_process_status(process_id))['state'], 'running')
+
+    async def test_an_iterator_that_is_dropped_holds_up_nobody(self):
+        async with AsyncProcessManager() as manager:
+            events = manager.events('stdout')
+            flood = await manager.spawn_process({'command': 'yes'})
+            await events.__anext__()
+            while not (await manager.get_process_status(flood))['output']['stdout']['paused']:
+                await asyncio.sleep(0.005)
+            del events
+            gc.collect()
+            await self.ready(manager)
+
+    async def test_cleanup_with_a_task_that_never_takes_its_events(self):
+        manager = AsyncProcessManager()
+        await manager.start()
+        events = manager.events('stdout')
+        process_id = await manager.spawn_process({'command': 'yes'})
+        while not (await manager.get_process_status(process_id))['output']['stdout']['paused']:
+            await asyncio.sleep(0.005)
+        await asyncio.wait_for(manager.cleanup(), LIMIT)
+        await events.aclose()
+
+    async def test_follow_logs(self):
+        async with AsyncProcessManager() as manager:
+            process_id = await manager.spawn_process({'command': 'seq', 'args': ['1500']})
+            lines = [record['line'] async for record in manager.follow_logs(process_id, {'since': 0})]
+            self.assertEqual(lines, [str(i) for i in range(1, 1501)][-len(lines):])
+            self.assertGreaterEqual(len(lines), 1000)
+            waiting = await self.ready(manager)
+            follower = manager.follow_logs(waiting)
+            self.assertEqual((await follower.__anext__())['line'], 'ready')
+            rest = asyncio.ensure_future(follower.__anext__())
+            await manager.get_process_status(waiting)
+            await follower.aclose()
+            with self.assertRaises(StopAsyncIteration):
+                await rest
+
+    async def test_a_large_write_does_not_hold_up_the_loop(self):
+        async with AsyncProcessManager() as manager:
+            process_id = await self.ready(manager, args=['-c', 'echo ready; exec wc -c'])
+            exits = manager.events('exit')
+            await manager.write_stdin(process_id, 'x' * 3_000_000)
+            await manager.close_stdin(process_id)
+            await exits.__anext__()
+            self.assertEqual((await manager.get_process_logs(process_id))['stdout'][1].strip(), '3000000')
+
+    async def test_a_call_that_is_cancelled(self):
+        async with AsyncProcessManager() as manager:
+            stubborn = await self.ready(manager, args=['-c', 'trap "" TERM; echo ready; while :; do sleep 1; done'])
+            with self.assertRaises(asyncio.TimeoutError):
+                await asyncio.wait_for(manager.stop_process(stubborn, 500), 0.05)
+            self.assertTrue(await manager.stop_process(stubborn, 500))
+
+    async def test_the_wrapper_dies(self):
+        manager = AsyncProcessManager()
+        await manager.start()
+        try:
+            process_id = await self.ready(manager, args=['-c', 'trap "" TERM; echo ready; while :; do sleep 1; done'])
+            events = manager.events()
+            stop = asyncio.ensure_future(manager.stop_process(process_id, 60000))
+            await manager.get_process_status(process_id)
+            os.kill(manager.wrapper_pid, signal.SIGKILL)
+            with self.assertRaisesRegex(WrapperError, 'was ended by SIGKILL'):
+                await asyncio.wait_for(stop, LIMIT)
+            self.assertEqual((await events.__anext__()).name, 'wrapperExit')
+            with self.assertRaises(WrapperError):
+                await events.__anext__()
+            with self.assertRaises(WrapperError):
+                await manager.list_processes()
+            self.assertEqual(zombies(), [])
+        finally:
+            await manager.cleanup()
+
+    async def test_a_new_wrapper_if_asked(self):
+        async with AsyncProcessManager(restart_wrapper=True) as manager:
+            first = manager.wrapper_pid
+            events = manager.events('exit', 'wrapperExit')
+            os.kill(first, signal.SIGKILL)
+            self.assertEqual((await events.__anext__()).payload['code'], 'ERR_WRAPPER_ENDED')
+            process_id = await manager.spawn_process({'command': 'true'})
+            self.assertEqual((await events.__anext__()).payload['processId'], process_id)
+            self.assertNotEqual(manager.wrapper_pid, first)
+            self.assertFalse(is_alive(first))
+
+    async def test_not_started(self):
+        manager = AsyncProcessManager()
+        for early in (manager.events, lambda: manager.on('exit', print), lambda: manager.backend):
+            with self.assertRaisesRegex(RuntimeError, 'has not been started'):
+                early()
+        await manager.cleanup()
+        with self.assertRaisesRegex(RuntimeError, 'cleaned up'):
+            await manager.list_processes()
+
+    async def test_callbacks_run_in_another_thread(self):
+        async with AsyncProcessManager() as manager:
+            threads, done, loop = [], asyncio.Event(), asyncio.get_running_loop()
+
+            def note(payload):
+                threads.append(threading.current_thread())
+                loop.call_soon_threadsafe(done.set)
+            manager.on('exit', note)
+            await manager.spawn_process({'command': 'true'})
+            await asyncio.wait_for(done.wait(), LIMIT)
+            self.assertIsNot(threads[0], threading.current_thread())
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,364 @@
+"""Ends: of the host, of the wrapper, and copies of the host."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+import unittest
+import uuid
+from pathlib import Path
+
+from support import (
+    LIMIT, ManagerTestCase, PYTHON, Recorder, descriptors, environment, is_alive, survivors_with, until, zombies
+)
+
+from process_manager_impl import ProcessManagerImpl, WrapperError
+
+HERE = Path(__file__).resolve().parent
+# A keeper gives its tree two seconds; the third is for all the rest, and a busy machine.
+GRACE = 2
+REST = 6
+# From 3.12 on Python warns of every fork of a process that has threads.
+FORKING = ['-W', 'ignore:This process:DeprecationWarning']
+
+
+def run_python(script, *flags, **more):
+    """Runs a script with all warnings on, as errors; answers (code, stdout, stderr)."""
+    prelude = f'import sys; sys.path[:0] = [{str(PYTHON)!r}, {str(HERE)!r}]\n'
+    result = subprocess.run(
+        [sys.executable, '-X', 'dev', '-W', 'error', *flags, '-c', prelude + textwrap.dedent(script)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=2 * LIMIT, **more
+    )
+    return result.returncode, result.stdout, result.stderr
+
+
+class HostEndTest(unittest.TestCase):
+    def end(self, how):
+        cookie = str(uuid.uuid4())
+        host = subprocess.Popen(
+            [sys.executable, '-W', 'error', str(HERE / 'host.py'), how], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, 'PM_PYTHON_COOKIE': cookie}
+        )
+        told = {}
+        try:
+            told = json.loads(host.stdout.readline() or b'{}')
+            if not told:
+                self.fail(host.stderr.read().decode())
+            copy = told['copy']
+            code = host.wait(LIMIT)
+            gone = time.monotonic()
+            left = []
+
+            def is_gone():
+                left[:] = [pid for pid in survivors_with('PM_PYTHON_COOKIE', cookie) if pid != copy]
+                return not left
+            until(is_gone, f'all were gone after {how}', GRACE + REST)
+            self.assertFalse(is_alive(told['wrapper']))
+            if copy is not None:
+                self.assertTrue(is_alive(copy))
+            # The stubborn one gets its time: what was seen was no accident.
+            self.assertGreater(time.monotonic() - gone, GRACE / 2)
+            if copy is not None:
+                os.kill(copy, signal.SIGKILL)
+            return code, host.stderr.read().decode()
+        finally:
+            for pid in {*survivors_with('PM_PYTHON_COOKIE', cookie), *filter(None, [told.get('copy')])}:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            host.wait()
+            host.stdout.close()
+            host.stderr.close()
+
+    def test_return(self):
+        self.assertEqual(self.end('return'), (0, ''))
+
+    def test_exception(self):
+        code, stderr = self.end('exception')
+        self.assertEqual(code, 1)
+        self.assertIn('on purpose', stderr)
+
+    def test_sys_exit(self):
+        self.assertEqual(self.end('sys.exit'), (7, ''))
+
+    def test_os_exit(self):
+        self.assertEqual(self.end('os._exit'), (7, ''))
+
+    def test_os_exit_with_a_copy_that_holds_the_pipes(self):
+        self.assertEqual(self.end('os._exit with a copy'), (7, ''))
+
+    def test_killed(self):
+        for how in ('SIGKILL', 'SIGKILL with a copy', 'SIGTERM', 'SIGSEGV'):
+            with self.subTest(how):
+                code, _ = self.end(how)
+                self.assertEqual(code, -getattr(signal, how.split()[0]))
+
+    def test_becomes_another_program(self):
+        self.assertEqual(self.end('exec'), (0, ''))
+
+
+class CtrlCTest(unittest.TestCase):
+    def test_it_is_the_hosts_affair(self):
+        script = '''
+            import os, signal
+            from support import Recorder
+            from process_manager_impl import ProcessManagerImpl
+            with ProcessManagerImpl({'stopTimeout': 100}) as manager:
+                recorder = Recorder(manager, 'stdout')
+                stubborn = 'trap "" TERM; echo ready; while :; do sleep 1; done'
+                manager.spawn_process({'id': 'it', 'command': 'sh', 'args': ['-c', stubborn]})
+                recorder.wait_text('stdout', 'ready')
+                signal.setitimer(signal.ITIMER_REAL, 0.2)
+                signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGINT))
+                try:
+                    manager.stop_process('it', 60000)
+                except KeyboardInterrupt:
+                    print(manager.get_process_status('it')['state'])
+        '''
+        self.assertEqual(run_python(script, start_new_session=True), (0, 'stopping\n', ''))
+
+
+class WrapperEndTest(ManagerTestCase):
+    stubborn = 'trap "" TERM; echo ready; while :; do sleep 1; done'
+
+    def test_pending_calls_raise_and_processes_are_gone(self):
+        manager = self.make()
+        process_id = self.start_ready(manager, self.stubborn)
+        pid = manager.get_process_status(process_id)['pid']
+        follower = manager.follow_logs(process_id, {'lines': 0})
+        recorder = Recorder(manager, 'wrapperExit')
+        raised = []
+
+        def wait(call):
+            try:
+                raised.append(call())
+            except WrapperError as error:
+                raised.append(error.code)
+        calls = [lambda: manager.stop_process(process_id, 600000), lambda: next(follower)]
+        threads = [threading.Thread(target=wait, args=(call,)) for call in calls]
+        for thread in threads:
+            thread.start()
+        until(lambda: manager.get_process_status(process_id)['state'] == 'stopping', 'the stop had begun')
+        os.kill(manager.wrapper_pid, signal.SIGKILL)
+        for thread in threads:
+            thread.join(LIMIT)
+        self.assertEqual(raised, ['ERR_WRAPPER_ENDED'] * 2)
+        payload = recorder.wait('wrapperExit')
+        self.assertRegex(payload['message'], r'was ended by SIGKILL; everything that it managed ends with it')
+        with self.assertRaisesRegex(RuntimeError, 'was ended by SIGKILL'):
+            manager.get_process_status(process_id)
+        with self.assertRaises(WrapperError):
+            manager.on('exit', print)
+        until(lambda: not is_alive(pid), 'the process was gone', GRACE + REST)
+        self.assertEqual(zombies(), [])
+        manager.cleanup()
+
+    def test_a_new_one_if_asked(self):
+        manager = self.make({'maxProcesses': 1}, restart_wrapper=True)
+        exits = Recorder(manager, 'exit')
+        self.start_ready(manager)
+        first = manager.wrapper_pid
+        os.kill(first, signal.SIGKILL)
+        until(lambda: not is_alive(first), 'the wrapper was gone')
+        exits_seen = len(exits.seen)
+        process_id = until(lambda: self.spawn_or_none(manager), 'a new one had started')
+        self.assertNotEqual(manager.wrapper_pid, first)
+        exits.wait('exit', lambda payload: payload['processId'] == process_id)
+        self.assertEqual(exits_seen, 0)
+        self.assertEqual([row['id'] for row in manager.list_processes()], [process_id])
+        self.start_ready(manager)
+        with self.assertRaisesRegex(RuntimeError, r'Process limit \(1\)'):
+            manager.spawn_process({'command': 'cat'})
+
+    @staticmethod
+    def spawn_or_none(manager):
+        """A call that was on its way when the wrapper died raises, also here."""
+        try:
+            return manager.spawn_process({'id': 'second', 'command': 'true'})
+        except WrapperError:
+            return None
+
+    def test_one_that_crashes_says_why(self):
+        with tempfile.NamedTemporaryFile('w', suffix='.js') as file:
+            file.write("process.on('SIGUSR2', () => { throw new Error('crashed on purpose') })")
+            file.flush()
+            with environment(NODE_OPTIONS=f'--require {file.name}'):
+                manager = self.make()
+        os.kill(manager.wrapper_pid, signal.SIGUSR2)
+        with self.assertRaisesRegex(WrapperError, r'(?s)ended with exit code 1, saying: .*crashed on purpose'):
+            until(lambda: manager.list_processes(), 'it raised')
+
+    def test_what_prints_in_the_wrapper_breaks_nothing(self):
+        with tempfile.NamedTemporaryFile('w', suffix='.js') as file:
+            file.write("for (const fd of [1, 2]) require('fs').writeSync(fd, 'stray\\n'); console.log('stray')")
+            file.flush()
+            with environment(NODE_OPTIONS=f'--require {file.name}'):
+                self.assertEqual(self.make().list_processes(), [])
+
+    def test_one_that_does_not_answer(self):
+        manager = self.make(request_timeout=0.5)
+        self.start_ready(manager)
+        os.kill(manager.wrapper_pid, signal.SIGSTOP)
+        try:
+            with self.assertRaisesRegex(TimeoutError, r'not answered getProcessStatus or a ping within 0\.5 s') as caught:
+                manager.get_process_status('x')
+            self.assertEqual(caught.exception.code, 'ERR_NO_ANSWER')
+        finally:
+            os.kill(manager.wrapper_pid, signal.SIGCONT)
+        until(lambda: self.answers(manager), 'it answered again')
+
+    @staticmethod
+    def answers(manager):
+        try:
+            return manager.get_process_status('x')['status'] == 'unknown'
+        except TimeoutError:
+            return False
+
+    def test_a_long_call_is_no_timeout(self):
+        manager = self.make(request_timeout=0.6)
+        process_id = self.start_ready(manager, self.stubborn)
+        self.assertIs(manager.stop_process(process_id, 2000), True)
+
+    def test_one_that_hangs_is_killed(self):
+        manager = self.make(request_timeout=0.2)
+        wrapper = manager.wrapper_pid
+        os.kill(wrapper, signal.SIGSTOP)
+        with self.assertRaises(TimeoutError):
+            manager.cleanup()
+        self.assertFalse(is_alive(wrapper))
+        self.assertEqual(zombies(), [])
+
+
+class LeakTest(ManagerTestCase):
+    def test_nothing_is_left_of_a_manager(self):
+        ProcessManagerImpl().cleanup()
+        before = descriptors()
+        for _ in range(3):
+            with ProcessManagerImpl() as manager:
+                self.start_ready(manager)
+            manager = ProcessManagerImpl()
+            os.kill(manager.wrapper_pid, signal.SIGKILL)
+            manager.cleanup()
+        self.assertEqual(descriptors(), before)
+        self.assertEqual(zombies(), [])
+
+    def test_one_that_is_forgotten_ends(self):
+        manager = ProcessManagerImpl()
+        wrapper, pid = manager.wrapper_pid, manager.get_process_status(manager.spawn_process({'command': 'cat'}))['pid']
+        del manager
+        until(lambda: not is_alive(pid), 'the process was gone')
+        self.assertFalse(is_alive(wrapper))
+        self.assertEqual(zombies(), [])
+
+    def test_no_warning_however_it_is_given_up(self):
+        ends = (
+            'manager.cleanup()', 'pass', 'del manager', 'os.kill(manager.wrapper_pid, 9)', 'sys.exit()', 'manager.self = manager'
+        )
+        for end in ends:
+            with self.subTest(end):
+                script = f'''
+                    import os
+                    from process_manager_impl import ProcessManagerImpl
+                    manager = ProcessManagerImpl()
+                    manager.on('exit', lambda payload: None)
+                    manager.spawn_process({{'command': 'cat'}})
+                    {end}
+                '''
+                self.assertEqual(run_python(script), (0, '', ''))
+
+    def test_a_host_without_stdio(self):
+        script = '''
+            import os
+            for fd in (0, 1, 2): os.close(fd)
+            from process_manager_impl import ProcessManagerImpl
+            with ProcessManagerImpl() as manager:
+                process_id = manager.spawn_process({'command': 'sh', 'args': ['-c', 'echo it works']})
+                lines = [record['line'] for record in manager.follow_logs(process_id, {'since': 0})]
+            sys.exit(lines != ['it works'])
+        '''
+        self.assertEqual(run_python(script)[0], 0)
+
+
+class ForkTest(unittest.TestCase):
+    def test_a_forked_copy_is_told(self):
+        script = '''
+            import gc, os, time
+            from process_manager_impl import ForkedError, ProcessManagerImpl
+            manager = ProcessManagerImpl()
+            process_id = manager.spawn_process({'command': 'cat'})
+            follower = manager.follow_logs(process_id)
+            open_before = len(os.listdir('/proc/self/fd'))
+            pid = os.fork()
+            if pid == 0:
+                fewer = open_before - len(os.listdir('/proc/self/fd'))
+                for call in (manager.list_processes, lambda: manager.on('exit', print), lambda: next(follower)):
+                    try:
+                        call()
+                    except ForkedError as error:
+                        assert isinstance(error, RuntimeError)
+                        print(error.code, str(os.getppid()) in str(error), fewer, flush=True)
+                manager.off('exit', print)
+                manager.cleanup()
+                with ProcessManagerImpl() as mine:
+                    print(mine.list_processes(), flush=True)
+                del manager, follower
+                gc.collect()
+                sys.exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+            assert manager.get_process_status(process_id)['status'] == 'running'
+            manager.cleanup()
+        '''
+        wanted = 'ERR_FORKED True 3\n' * 3 + '[]\n'
+        self.assertEqual(run_python(script, *FORKING), (0, wanted, ''))
+
+    def test_multiprocessing_with_fork(self):
+        script = '''
+            import multiprocessing
+            from process_manager_impl import ProcessManagerImpl
+            def work():
+                try:
+                    manager.list_processes()
+                except RuntimeError as error:
+                    queue.put(error.code)
+            context = multiprocessing.get_context('fork')
+            queue = context.SimpleQueue()
+            with ProcessManagerImpl() as manager:
+                process = context.Process(target=work)
+                process.start()
+                print(queue.get())
+                process.join()
+                print(process.exitcode, manager.list_processes())
+        '''
+        self.assertEqual(run_python(script, *FORKING), (0, 'ERR_FORKED\n0 []\n', ''))
+
+    def test_a_copy_that_lives_on_does_not_keep_the_wrapper(self):
+        script = '''
+            import os, signal
+            from process_manager_impl import ProcessManagerImpl
+            manager = ProcessManagerImpl()
+            pid = os.fork()
+            if pid == 0:
+                signal.pause()
+            manager.cleanup()
+            print(os.waitpid(pid, os.WNOHANG))
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        '''
+        self.assertEqual(run_python(script, *FORKING), (0, '(0, 0)\n', ''))
+
+    def test_it_cannot_be_handed_over(self):
+        import pickle
+        manager = ProcessManagerImpl()
+        with self.assertRaisesRegex(Exception, 'cannot be handed to another process'):
+            pickle.dumps(manager)
+        manager.cleanup()
+
+
+if __name__ == '__main__':
+    unittest.main()
