@@ -42,7 +42,7 @@ PM__RAW static int execute(void *arg) {
  * take it away: so a child of its own, with default dispositions, waits instead. */
 PM__RAW static int attend(void *arg) {
   attempt_t *a = arg;
-  pm__raw_default_signal(SIGCHLD);
+  pm__raw_default_action(SIGCHLD);
   int pid = clone(execute, a->stack, CLONE_VM | CLONE_VFORK | SIGCHLD, a);
   if (pid < 0) a->clone_error = -errno;
   while (pid > 0 && pm__raw4(SYS_wait4, pid, PM__RAW_POINTER(&a->status), __WALL, 0) == -EINTR) {

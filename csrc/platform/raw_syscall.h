@@ -103,7 +103,7 @@ static inline long pm__raw1(long nr, long a) {
 
 /* Gives a signal its default disposition. Word by word: a compiler makes a memset of
  * an initializer. */
-PM__RAW __attribute__((unused)) static long pm__raw_default_signal(int signum) {
+PM__RAW __attribute__((unused)) static long pm__raw_default_action(int signum) {
   volatile pm__raw_sigaction_t action;
   for (unsigned i = 0; i < sizeof(action.words) / sizeof(action.words[0]); i++)
     action.words[i] = 0;

@@ -51,7 +51,7 @@ PM__RAW static long place_stdio(pm__launch_t *l) {
 PM__RAW long pm__launch_default_signals(pm__launch_t *l) {
   for (int n = 1; n <= KERNEL_SIGNALS; n++) {
     if (n == SIGKILL || n == SIGSTOP) continue;
-    long r = pm__raw_default_signal(n);
+    long r = pm__raw_default_action(n);
     if (r < 0) return pm__launch_fail(l, PM__STEP_SIGACTION, r, 0);
   }
   return 0;
