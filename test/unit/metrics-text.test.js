@@ -3,6 +3,7 @@
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const { Worker } = require('node:worker_threads')
 const { ProcessManager, makeManager, startReady, exitOf, once, portable } = require('../support/manager')
 const { fixture, until } = require('../support/children')
 const { parse, valueOf, hasPromtool, checkMetrics } = require('../support/prometheus')
@@ -244,6 +245,25 @@ describe('metricsText', () => {
     const [first] = await Promise.all(late)
     expect(parse(first).size).toBeGreaterThan(5)
     expect(await manager.metricsText()).toBe('')
+  })
+
+  test('may be under way when a worker ends', async () => {
+    const source = `
+      const { workerData: { lib, command }, parentPort } = require('node:worker_threads')
+      const ProcessManager = require(lib)
+      const manager = new ProcessManager({ metricsHistory: 5, monitorInterval: 10 })
+      manager.spawnProcess({ command, args: ['4', '3', 'stay'] })
+      manager.once('stdout', () => {
+        for (let i = 0; i < 20; i++) manager.metricsText()
+        parentPort.postMessage('begun')
+      })`
+    for (let i = 0; i < 3; i++) {
+      const workerData = { lib: path.join(__dirname, '..', '..', 'lib', 'process-manager'), command: fixture('fork-levels') }
+      const worker = new Worker(source, { eval: true, workerData })
+      await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+      await new Promise(resolve => setTimeout(resolve, i))
+      await worker.terminate()
+    }
   })
 
   test('is of this content type', () => {
