@@ -540,6 +540,7 @@ typedef enum {
   PM_FIGURE_ENDS_SUCCESS,   /* exit code 0 */
   PM_FIGURE_ENDS_FAILURE,
   PM_FIGURE_ENDS_SIGNAL,
+  PM_FIGURE_ENDS_LIMIT, /* for a limit, whoever had asked for what */
   PM_FIGURE_ENDS_UNKNOWN,
   PM_FIGURE_EXIT_CODE, /* of the last end */
   PM_FIGURE_EXIT_SIGNAL,
@@ -566,7 +567,8 @@ typedef enum {
   PM_FIGURE_PAUSED,        /* 1: stdout is not read; 0 */
   PM_FIGURE_LOG_FILE_LOST, /* lines that found no way into the log file */
   PM_FIGURE_STDIN_QUEUED,
-  PM_FIGURE_LIMIT_CPU, /* what the command is held to */
+  PM_FIGURE_QUEUE_POSITION, /* as of pm_status_t */
+  PM_FIGURE_LIMIT_CPU,      /* what the command is held to */
   PM_FIGURE_LIMIT_FILE_SIZE,
   PM_FIGURE_LIMIT_OPEN_FILES,
   PM_FIGURE_LIMIT_PROCESSES,
@@ -575,6 +577,7 @@ typedef enum {
   PM_FIGURE_LIMIT_STACK_SIZE,
   PM_FIGURE_LIMIT_LOCKED_MEMORY,
   PM_FIGURE_LIMIT_CORE_SIZE,
+  PM_FIGURE_LIMIT_MEMORY, /* the whole tree is */
   PM_FIGURE_COUNT
 } pm_figure_t;
 

@@ -20,7 +20,7 @@ const point = (figure, attribute, value) => ({ figure, attributes: attribute ===
 /** One for each stream. */
 const streams = (figure) => [point(`stdout${figure}`, 'log.iostream', 'stdout'), point(`stderr${figure}`, 'log.iostream', 'stderr')]
 
-const ends = ['Requested', 'Success', 'Failure', 'Signal', 'Unknown'].map((way) =>
+const ends = ['Requested', 'Success', 'Failure', 'Signal', 'Limit', 'Unknown'].map((way) =>
   point(`ends${way}`, `${OWN}.exit.outcome`, way.toLowerCase()),
 )
 

@@ -62,7 +62,7 @@ static void put_value(text_t *t, int64_t value, bool in_seconds) {
 
 typedef enum { COUNTER, GAUGE, COUNTER_OF_SECONDS, GAUGE_OF_SECONDS } kind_t;
 
-enum { MOST_ROWS = 5 };
+enum { MOST_ROWS = 6 };
 
 /* A metric: its samples of one process, each with a label more, or the only one. */
 typedef struct family {
@@ -92,16 +92,16 @@ static const family_t families[] = {
     ONE("mcp_process_start_failures_total", COUNTER, PM_FIGURE_START_FAILURES,
         "Starts at which the command could not be executed."),
     {"mcp_process_exits_total",
-     "Ends of the command: asked for by a stop or restart, or by itself with exit code 0, with another one, by a "
-     "signal, "
-     "or in a way that is not known.",
+     "Ends of the command: asked for by a stop or restart, for a limit, or by itself with exit code 0, with another "
+     "one, by a signal, or in a way that is not known.",
      {{PM_FIGURE_ENDS_REQUESTED, "outcome=\"requested\""},
       {PM_FIGURE_ENDS_SUCCESS, "outcome=\"success\""},
       {PM_FIGURE_ENDS_FAILURE, "outcome=\"failure\""},
       {PM_FIGURE_ENDS_SIGNAL, "outcome=\"signal\""},
+      {PM_FIGURE_ENDS_LIMIT, "outcome=\"limit\""},
       {PM_FIGURE_ENDS_UNKNOWN, "outcome=\"unknown\""}},
      COUNTER,
-     5},
+     6},
     ONE("mcp_process_last_exit_code", GAUGE, PM_FIGURE_EXIT_CODE,
         "Exit code of the last end, unless a signal ended it."),
     ONE("mcp_process_last_exit_signal", GAUGE, PM_FIGURE_EXIT_SIGNAL,
@@ -137,6 +137,8 @@ static const family_t families[] = {
         "Lines that the log file has missed, because it could not be written."),
     ONE("mcp_process_output_paused", GAUGE, PM_FIGURE_PAUSED, "1 while stdout is not read, else 0."),
     ONE("mcp_process_stdin_queued_bytes", GAUGE, PM_FIGURE_STDIN_QUEUED, "Bytes that wait to be written to stdin."),
+    ONE("mcp_process_queue_position", GAUGE, PM_FIGURE_QUEUE_POSITION,
+        "Place among those that wait for their turn to be started again; 1 is the next."),
     ONE("mcp_process_limit_cpu_seconds", GAUGE_OF_SECONDS, PM_FIGURE_LIMIT_CPU, "CPU time that each process may use."),
     ONE("mcp_process_limit_file_size_bytes", GAUGE, PM_FIGURE_LIMIT_FILE_SIZE,
         "Size of the largest file it may write."),
@@ -150,6 +152,7 @@ static const family_t families[] = {
     ONE("mcp_process_limit_locked_memory_bytes", GAUGE, PM_FIGURE_LIMIT_LOCKED_MEMORY,
         "Memory that each process may lock."),
     ONE("mcp_process_limit_core_size_bytes", GAUGE, PM_FIGURE_LIMIT_CORE_SIZE, "Size of the largest core file."),
+    ONE("mcp_process_limit_memory_bytes", GAUGE, PM_FIGURE_LIMIT_MEMORY, "Memory that the whole tree may use."),
 };
 
 /* All that pm__process_state_name says. */
@@ -245,6 +248,9 @@ static void put_manager(text_t *t, const pm_report_t *report) {
   }
   put_total(t, "mcp_process_manager_max_processes", GAUGE, report->totals.max_processes,
             "How many processes may live at the same time.");
+  if (report->totals.max_memory >= 0)
+    put_total(t, "mcp_process_manager_max_memory_bytes", GAUGE, (uint64_t)report->totals.max_memory,
+              "How much memory all processes may use together.");
   put_total(t, "mcp_process_manager_spawned_processes_total", COUNTER, report->totals.spawned,
             "Processes that the manager has taken on.");
   put_total(t, "mcp_process_manager_limits_reached_total", COUNTER, report->totals.limits_reached,

@@ -9,6 +9,7 @@
 #include "monitor.h"
 #include "process.h"
 #include "run.h"
+#include "spawn_queue.h"
 #include "table.h"
 
 const char *const pm_figure_names[PM_FIGURE_COUNT] = {
@@ -20,6 +21,7 @@ const char *const pm_figure_names[PM_FIGURE_COUNT] = {
     [PM_FIGURE_ENDS_SUCCESS] = "endsSuccess",
     [PM_FIGURE_ENDS_FAILURE] = "endsFailure",
     [PM_FIGURE_ENDS_SIGNAL] = "endsSignal",
+    [PM_FIGURE_ENDS_LIMIT] = "endsLimit",
     [PM_FIGURE_ENDS_UNKNOWN] = "endsUnknown",
     [PM_FIGURE_EXIT_CODE] = "exitCode",
     [PM_FIGURE_EXIT_SIGNAL] = "exitSignal",
@@ -46,6 +48,7 @@ const char *const pm_figure_names[PM_FIGURE_COUNT] = {
     [PM_FIGURE_PAUSED] = "paused",
     [PM_FIGURE_LOG_FILE_LOST] = "logFileLost",
     [PM_FIGURE_STDIN_QUEUED] = "stdinQueued",
+    [PM_FIGURE_QUEUE_POSITION] = "queuePosition",
     [PM_FIGURE_LIMIT_CPU] = "limitCpu",
     [PM_FIGURE_LIMIT_FILE_SIZE] = "limitFileSize",
     [PM_FIGURE_LIMIT_OPEN_FILES] = "limitOpenFiles",
@@ -55,6 +58,7 @@ const char *const pm_figure_names[PM_FIGURE_COUNT] = {
     [PM_FIGURE_LIMIT_STACK_SIZE] = "limitStackSize",
     [PM_FIGURE_LIMIT_LOCKED_MEMORY] = "limitLockedMemory",
     [PM_FIGURE_LIMIT_CORE_SIZE] = "limitCoreSize",
+    [PM_FIGURE_LIMIT_MEMORY] = "limitMemory",
 };
 
 /* ---- what the loop knows ---------------------------------------------------------------- */
@@ -73,6 +77,7 @@ static void fill_limits(int64_t *figures, const pm_options_t *options) {
       {PM_FIGURE_LIMIT_STACK_SIZE, PM_OPT_LIMIT_STACK_SIZE},
       {PM_FIGURE_LIMIT_LOCKED_MEMORY, PM_OPT_LIMIT_LOCKED_MEMORY},
       {PM_FIGURE_LIMIT_CORE_SIZE, PM_OPT_LIMIT_CORE_SIZE},
+      {PM_FIGURE_LIMIT_MEMORY, PM_OPT_LIMIT_MEMORY},
   };
   for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
     double value = options->value[limits[i].option];
@@ -89,6 +94,8 @@ static void fill_tally(int64_t *figures, const pm__process_t *p) {
   figures[PM_FIGURE_RESTARTS] = (int64_t)p->restarts;
   figures[PM_FIGURE_START_FAILURES] = (int64_t)tally->start_failures;
   figures[PM_FIGURE_LIMITS_REACHED] = (int64_t)tally->limits_reached;
+  unsigned position = pm__spawn_queue_position(p);
+  if (position > 0) figures[PM_FIGURE_QUEUE_POSITION] = position;
   figures[PM_FIGURE_EXIT_CODE] = p->last_exit.code;
   if (p->last_exit.signum) figures[PM_FIGURE_EXIT_SIGNAL] = p->last_exit.signum;
   for (int i = 0; i < PM__LEDGER_COUNT; i++)
@@ -176,6 +183,8 @@ static pm_report_t *new_report(const pm_manager_t *m) {
       .spawned = m->lives,
       .limits_reached = m->limits_reached,
       .max_processes = (uint64_t)m->options.value[PM_OPT_MAX_PROCESSES],
+      .max_memory =
+          m->options.value[PM_OPT_MAX_TOTAL_MEMORY] < 9e18 ? (int64_t)m->options.value[PM_OPT_MAX_TOTAL_MEMORY] : -1,
   };
   if (report->items) return report;
   pm__free(report);

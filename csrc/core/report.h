@@ -21,6 +21,7 @@ typedef struct pm__report_item {
 typedef struct pm__report_totals {
   uint64_t spawned, limits_reached;
   uint64_t max_processes;
+  int64_t max_memory; /* bytes; -1: there is no limit */
 } pm__report_totals_t;
 
 struct pm_report {

@@ -60,13 +60,32 @@ static void keep_metrics(pm__run_t *run) {
   pm_metrics_t last;
   const pm_usage_t *usage = &run->child.usage;
   pm__meter_figures(&run->meter, &last);
-  pm__tally_end(&run->process->tally, &run->child.exit, run->process->state == PM__STOPPING, &last,
-                run->child.has_usage ? usage : NULL);
   if (run->child.has_usage && usage->user + usage->system > last.user + last.system) {
     last.user = usage->user;
     last.system = usage->system;
   }
   run->process->last_metrics = (pm_metrics_t){.peak = last.peak, .user = last.user, .system = last.system};
+}
+
+/* The kernel has ended it for a limit, if it has. */
+static void tell_of_limit(pm__run_t *run, pm_event_t *event) {
+  pm__process_t *p = run->process;
+  const pm_usage_t *usage = run->child.has_usage ? &run->child.usage : NULL;
+  int reached = pm__limits_reached(&p->options, &run->child.exit, usage);
+  if (reached < 0) return;
+  event->limit = pm_option_table[reached].name;
+  pm__queued_t *limit = pm__events_add(p->manager, p, PM_EVENT_LIMIT);
+  limit->event.limit = event->limit;
+  limit->event.value = p->options.value[reached];
+  limit->event.seen = pm__limits_seen(reached, usage);
+  limit->event.action = "end";
+}
+
+static void count_end(pm__run_t *run, const pm_event_t *event) {
+  pm__end_way_t way = pm__end_way(&run->child.exit, event->requested, event->limit != NULL);
+  pm_metrics_t seen;
+  pm__meter_figures(&run->meter, &seen);
+  pm__tally_end(&run->process->tally, way, &seen, run->child.has_usage ? &run->child.usage : NULL);
 }
 
 static void queue_exit(pm__run_t *run) {
@@ -86,15 +105,8 @@ static void queue_exit(pm__run_t *run) {
   event->unsent = run->input.unsent;
   event->requested = p->state == PM__STOPPING && !p->stopped_by_limit;
   event->limit = run->memory.ended_for;
-  if (event->limit) return;
-  int reached = pm__limits_reached(&p->options, &run->child.exit, run->child.has_usage ? &run->child.usage : NULL);
-  if (reached < 0) return;
-  event->limit = pm_option_table[reached].name;
-  pm__queued_t *limit = pm__events_add(p->manager, p, PM_EVENT_LIMIT);
-  limit->event.limit = event->limit;
-  limit->event.value = p->options.value[reached];
-  limit->event.seen = pm__limits_seen(reached, run->child.has_usage ? &run->child.usage : NULL);
-  limit->event.action = "end";
+  if (!event->limit) tell_of_limit(run, event);
+  count_end(run, event);
 }
 
 /* Everything that the command wrote is in its pipes now. It is read before the

@@ -9,16 +9,16 @@ void pm__tally_free(pm__tally_t *t) {
   pm__ledger_free(&t->ledger);
 }
 
-static pm__end_way_t way_of(const pm__exit_t *exit, bool requested) {
+pm__end_way_t pm__end_way(const pm__exit_t *exit, bool requested, bool for_limit) {
+  if (for_limit) return PM__END_LIMIT;
   if (requested) return PM__END_REQUESTED;
   if (exit->signum) return PM__END_SIGNAL;
   if (exit->code < 0) return PM__END_UNKNOWN;
   return exit->code == 0 ? PM__END_SUCCESS : PM__END_FAILURE;
 }
 
-void pm__tally_end(pm__tally_t *t, const pm__exit_t *exit, bool requested, const pm_metrics_t *seen,
-                   const pm_usage_t *usage) {
-  t->ends[way_of(exit, requested)]++;
+void pm__tally_end(pm__tally_t *t, pm__end_way_t way, const pm_metrics_t *seen, const pm_usage_t *usage) {
+  t->ends[way]++;
   t->user += usage && usage->user > seen->user ? usage->user : seen->user;
   t->system += usage && usage->system > seen->system ? usage->system : seen->system;
 }

@@ -12,6 +12,7 @@ typedef enum {
   PM__END_SUCCESS,   /* exit code 0 */
   PM__END_FAILURE,   /* another one */
   PM__END_SIGNAL,
+  PM__END_LIMIT, /* it had reached a limit */
   PM__END_UNKNOWN,
   PM__END_WAYS
 } pm__end_way_t;
@@ -28,9 +29,10 @@ typedef struct pm__tally {
 void pm__tally_init(pm__tally_t *t);
 void pm__tally_free(pm__tally_t *t);
 
+pm__end_way_t pm__end_way(const pm__exit_t *exit, bool requested, bool for_limit);
+
 /* A start is over. seen: the CPU time that samples saw; usage: the kernel's account, NULL
  * if there is none. The larger counts, so that no sum goes down. */
-void pm__tally_end(pm__tally_t *t, const pm__exit_t *exit, bool requested, const pm_metrics_t *seen,
-                   const pm_usage_t *usage);
+void pm__tally_end(pm__tally_t *t, pm__end_way_t way, const pm_metrics_t *seen, const pm_usage_t *usage);
 
 #endif /* PM_CORE_TALLY_H */

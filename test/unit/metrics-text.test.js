@@ -3,6 +3,7 @@
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const { Worker } = require('node:worker_threads')
 const { ProcessManager, makeManager, startReady, exitOf, once, portable } = require('../support/manager')
 const { fixture, until } = require('../support/children')
 const { parse, valueOf, hasPromtool, checkMetrics } = require('../support/prometheus')
@@ -53,7 +54,7 @@ describe('metricsText', () => {
     expect(known).toEqual([...ids, 'none', 'failing'])
     for (const id of known) {
       const states = families.get('mcp_process_state').samples.filter(({ labels }) => labels.id === id)
-      expect(states).toHaveLength(6)
+      expect(states).toHaveLength(7)
       expect(states.filter(({ value }) => value === 1).map(({ labels }) => labels.state)).toEqual([manager.getProcessStatus(id).state])
     }
   })
@@ -152,11 +153,32 @@ describe('metricsText', () => {
       expect(() => manager.spawnProcess(idle())).toThrow('Process limit (6) exceeded')
       const get = await scrape(manager)
       expect(get('manager_limits_reached_total')).toBe(i)
+      expect(get('manager_max_memory_bytes')).toBeUndefined()
       expect(get('manager_max_processes')).toBe(6)
       expect(get('manager_processes', { state: 'running' })).toBe(6)
       expect(get('manager_processes', { state: 'failed' })).toBe(2)
       expect(get('manager_spawned_processes_total')).toBe(10)
     }
+  })
+
+  test('tells of ends for a limit, and of who waits for a turn', async () => {
+    const manager = makeManager({ maxSpawnsPerSecond: 0.001, autoRestart: true, restartDelay: 1, maxTotalMemory: 2 ** 40 })
+    const large = manager.spawnProcess({ command: fixture('touch-memory'), args: ['80'], limits: { memory: 32 * 2 ** 20 } })
+    await once(manager, 'queued')
+    const dying = await startReady(manager, idle())
+    manager.signalProcess(dying, 'SIGKILL')
+    await once(manager, 'queued')
+    const get = await scrape(manager)
+    expect(get('exits_total', { id: large, outcome: 'limit' })).toBe(1)
+    expect(get('exits_total', { id: large, outcome: 'requested' })).toBe(0)
+    expect(get('limits_reached_total', { id: large })).toBe(1)
+    expect(get('exits_total', { id: dying, outcome: 'signal' })).toBe(1)
+    for (const [id, position] of [[large, 1], [dying, 2]]) {
+      expect(get('queue_position', { id })).toBe(position)
+      expect(get('state', { id, state: 'queued' })).toBe(1)
+    }
+    expect(get('manager_processes', { state: 'queued' })).toBe(2)
+    expect(get('manager_max_memory_bytes')).toBe(2 ** 40)
   })
 
   test('counts output, what the log has lost, and what waits for stdin', async () => {
@@ -189,12 +211,12 @@ describe('metricsText', () => {
   test('names the limits that were given', async () => {
     const manager = makeManager()
     manager.on('error', () => {})
-    const limits = { cpuSeconds: 20, fileSize: 2 ** 30, openFiles: 64, processes: 5000, addressSpace: 2 ** 40, dataSize: 2 ** 33, stackSize: 2 ** 23, lockedMemory: 0, coreSize: 0 }
+    const limits = { cpuSeconds: 20, fileSize: 2 ** 30, openFiles: 64, processes: 5000, addressSpace: 2 ** 40, dataSize: 2 ** 33, stackSize: 2 ** 23, lockedMemory: 0, coreSize: 0, memory: 2 ** 30 }
     /* Where limits cannot be had it is not started, and they are those that it was to have. */
     manager.spawnProcess({ id: 'held', command: fixture('say-ready'), limits })
     manager.spawnProcess({ id: 'free', command: fixture('say-ready') })
     const get = await scrape(manager)
-    const names = ['cpu_seconds', 'file_size_bytes', 'open_fds', 'processes', 'address_space_bytes', 'data_size_bytes', 'stack_size_bytes', 'locked_memory_bytes', 'core_size_bytes']
+    const names = ['cpu_seconds', 'file_size_bytes', 'open_fds', 'processes', 'address_space_bytes', 'data_size_bytes', 'stack_size_bytes', 'locked_memory_bytes', 'core_size_bytes', 'memory_bytes']
     expect(names.map(name => get(`limit_${name}`, { id: 'held' }))).toEqual(Object.values(limits))
     expect(names.map(name => get(`limit_${name}`, { id: 'free' }))).toEqual(names.map(() => undefined))
   })
@@ -225,6 +247,25 @@ describe('metricsText', () => {
     expect(await manager.metricsText()).toBe('')
   })
 
+  test('may be under way when a worker ends', async () => {
+    const source = `
+      const { workerData: { lib, command }, parentPort } = require('node:worker_threads')
+      const ProcessManager = require(lib)
+      const manager = new ProcessManager({ metricsHistory: 5, monitorInterval: 10 })
+      manager.spawnProcess({ command, args: ['4', '3', 'stay'] })
+      manager.once('stdout', () => {
+        for (let i = 0; i < 20; i++) manager.metricsText()
+        parentPort.postMessage('begun')
+      })`
+    for (let i = 0; i < 3; i++) {
+      const workerData = { lib: path.join(__dirname, '..', '..', 'lib', 'process-manager'), command: fixture('fork-levels') }
+      const worker = new Worker(source, { eval: true, workerData })
+      await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+      await new Promise(resolve => setTimeout(resolve, i))
+      await worker.terminate()
+    }
+  })
+
   test('is of this content type', () => {
     expect(ProcessManager.metricsContentType).toBe('text/plain; version=0.0.4; charset=utf-8')
   })
@@ -239,7 +280,7 @@ withPromtool('promtool finds no fault (skipped where there is no promtool, of De
     manager.removeProcess('failing')
     await manager.stopProcess('plain')
     await startReady(manager, idle({ id: 'logged', logFile: path.join(directory, 'log') }))
-    manager.spawnProcess({ id: 'held', command: '/none', limits: { cpuSeconds: 20, fileSize: 2 ** 30, openFiles: 64, processes: 5000, addressSpace: 2 ** 40, dataSize: 2 ** 33, stackSize: 2 ** 23, lockedMemory: 0, coreSize: 0 } })
+    manager.spawnProcess({ id: 'held', command: '/none', limits: { cpuSeconds: 20, fileSize: 2 ** 30, openFiles: 64, processes: 5000, addressSpace: 2 ** 40, dataSize: 2 ** 33, stackSize: 2 ** 23, lockedMemory: 0, coreSize: 0, memory: 2 ** 30 } })
     const text = await manager.metricsText()
     expect(checkMetrics(text)).toEqual({ status: 0, stdout: '', stderr: '' })
     /* It is the one that finds faults. */
