@@ -55,6 +55,7 @@ const char *const pm_figure_names[PM_FIGURE_COUNT] = {
     [PM_FIGURE_LIMIT_STACK_SIZE] = "limitStackSize",
     [PM_FIGURE_LIMIT_LOCKED_MEMORY] = "limitLockedMemory",
     [PM_FIGURE_LIMIT_CORE_SIZE] = "limitCoreSize",
+    [PM_FIGURE_LIMIT_MEMORY] = "limitMemory",
 };
 
 /* ---- what the loop knows ---------------------------------------------------------------- */
@@ -73,6 +74,7 @@ static void fill_limits(int64_t *figures, const pm_options_t *options) {
       {PM_FIGURE_LIMIT_STACK_SIZE, PM_OPT_LIMIT_STACK_SIZE},
       {PM_FIGURE_LIMIT_LOCKED_MEMORY, PM_OPT_LIMIT_LOCKED_MEMORY},
       {PM_FIGURE_LIMIT_CORE_SIZE, PM_OPT_LIMIT_CORE_SIZE},
+      {PM_FIGURE_LIMIT_MEMORY, PM_OPT_LIMIT_MEMORY},
   };
   for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
     double value = options->value[limits[i].option];

@@ -54,13 +54,18 @@ static void take_away(pm__run_t *run) {
   stop_watching(run);
 }
 
+/* By somebody: a limit is nobody. */
+static bool is_requested(const pm__process_t *p) {
+  return p->state == PM__STOPPING && !p->stopped_by_limit;
+}
+
 /* What stays of its metrics: the kernel's own account, unless samples have seen more,
  * since the command need not have waited for all that it started. */
 static void keep_metrics(pm__run_t *run) {
   pm_metrics_t last;
   const pm_usage_t *usage = &run->child.usage;
   pm__meter_figures(&run->meter, &last);
-  pm__tally_end(&run->process->tally, &run->child.exit, run->process->state == PM__STOPPING, &last,
+  pm__tally_end(&run->process->tally, &run->child.exit, is_requested(run->process), &last,
                 run->child.has_usage ? usage : NULL);
   if (run->child.has_usage && usage->user + usage->system > last.user + last.system) {
     last.user = usage->user;
@@ -84,7 +89,7 @@ static void queue_exit(pm__run_t *run) {
   event->signal = pm__signal_name(run->child.exit.signum);
   event->uptime = pm__run_uptime(run);
   event->unsent = run->input.unsent;
-  event->requested = p->state == PM__STOPPING && !p->stopped_by_limit;
+  event->requested = is_requested(p);
   event->limit = run->memory.ended_for;
   if (event->limit) return;
   int reached = pm__limits_reached(&p->options, &run->child.exit, run->child.has_usage ? &run->child.usage : NULL);

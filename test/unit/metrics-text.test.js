@@ -53,7 +53,7 @@ describe('metricsText', () => {
     expect(known).toEqual([...ids, 'none', 'failing'])
     for (const id of known) {
       const states = families.get('mcp_process_state').samples.filter(({ labels }) => labels.id === id)
-      expect(states).toHaveLength(6)
+      expect(states).toHaveLength(7)
       expect(states.filter(({ value }) => value === 1).map(({ labels }) => labels.state)).toEqual([manager.getProcessStatus(id).state])
     }
   })
