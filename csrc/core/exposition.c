@@ -152,7 +152,8 @@ static const family_t families[] = {
     ONE("mcp_process_limit_locked_memory_bytes", GAUGE, PM_FIGURE_LIMIT_LOCKED_MEMORY,
         "Memory that each process may lock."),
     ONE("mcp_process_limit_core_size_bytes", GAUGE, PM_FIGURE_LIMIT_CORE_SIZE, "Size of the largest core file."),
-    ONE("mcp_process_limit_memory_bytes", GAUGE, PM_FIGURE_LIMIT_MEMORY, "Memory that the whole tree may use."),
+    ONE("mcp_process_limit_memory_bytes", GAUGE, PM_FIGURE_LIMIT_MEMORY,
+        "Memory that all processes of the tree may use together, each page counted once."),
 };
 
 /* All that pm__process_state_name says. */

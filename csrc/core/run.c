@@ -54,6 +54,11 @@ static void take_away(pm__run_t *run) {
   stop_watching(run);
 }
 
+/* By somebody: a limit is nobody. */
+static bool is_requested(const pm__process_t *p) {
+  return p->state == PM__STOPPING && !p->stopped_by_limit;
+}
+
 /* What stays of its metrics: the kernel's own account, unless samples have seen more,
  * since the command need not have waited for all that it started. */
 static void keep_metrics(pm__run_t *run) {
@@ -103,7 +108,7 @@ static void queue_exit(pm__run_t *run) {
   event->signal = pm__signal_name(run->child.exit.signum);
   event->uptime = pm__run_uptime(run);
   event->unsent = run->input.unsent;
-  event->requested = p->state == PM__STOPPING && !p->stopped_by_limit;
+  event->requested = is_requested(p);
   event->limit = run->memory.ended_for;
   if (!event->limit) tell_of_limit(run, event);
   count_end(run, event);

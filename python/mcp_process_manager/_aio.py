@@ -19,7 +19,8 @@ from ._values import with_floats
 
 #: What events() is about if it is not said.
 DEFAULT_EVENTS = (
-    "stdout", "stderr", "spawn", "exit", "error", "restart", "backoff", "stop", "drain", "limit", "message", "stray", "lost",
+    "stdout", "stderr", "spawn", "exit", "error", "restart", "backoff", "queued", "stop", "drain", "limit", "message", "stray",
+    "lost",
     WRAPPER_EXIT,
 )
 

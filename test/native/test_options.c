@@ -19,6 +19,8 @@ static void test_table_names_defaults_and_scope(void **state) {
       [PM_OPT_MAX_PROCESSES] = {"maxProcesses", 100, false},
       [PM_OPT_MAX_ENDED] = {"maxEnded", 100, false},
       [PM_OPT_MONITOR_INTERVAL] = {"monitorInterval", 5000, false},
+      [PM_OPT_MAX_TOTAL_MEMORY] = {"maxTotalMemory", INFINITY, false},
+      [PM_OPT_MAX_SPAWNS_PER_SECOND] = {"maxSpawnsPerSecond", 20, false},
       [PM_OPT_METRICS_HISTORY] = {"metricsHistory", 0, true},
       [PM_OPT_MAX_TOTAL_MEMORY] = {"maxTotalMemory", INFINITY, false},
       [PM_OPT_MAX_SPAWNS_PER_SECOND] = {"maxSpawnsPerSecond", 20, false},
@@ -61,6 +63,8 @@ static void test_table_names_defaults_and_scope(void **state) {
       [PM_OPT_LIMIT_MEMORY] = {"limits.memory", INFINITY, true},
       [PM_OPT_LIMIT_MEMORY_ACTION] = {"limits.memoryAction", PM_MEMORY_RESTART, true},
       [PM_OPT_LIMIT_NICE] = {"limits.nice", 0, true},
+      [PM_OPT_LIMIT_MEMORY] = {"limits.memory", INFINITY, true},
+      [PM_OPT_LIMIT_MEMORY_ACTION] = {"limits.memoryAction", PM_MEMORY_RESTART, true},
   };
   pm_options_t o;
   memset(&o, 0xff, sizeof(o));
@@ -117,6 +121,8 @@ static const struct range {
     {PM_OPT_LIMIT_LOCKED_MEMORY, 0, INFINITY, true, "an integer from 0 to Infinity"},
     {PM_OPT_LIMIT_CORE_SIZE, 0, INFINITY, true, "an integer from 0 to Infinity"},
     {PM_OPT_LIMIT_NICE, -40, 39, true, "an integer from -40 to 39"},
+    {PM_OPT_LIMIT_MEMORY, 1048576, INFINITY, true, "an integer from 1048576 to Infinity"},
+    {PM_OPT_MAX_TOTAL_MEMORY, 1048576, INFINITY, true, "an integer from 1048576 to Infinity"},
 };
 
 static const size_t range_count = sizeof(ranges) / sizeof(ranges[0]);

@@ -54,6 +54,17 @@ describe('limits.memory', () => {
     expect(await manager.restartProcess(id)).toBe(true)
   })
 
+  test('metrics tell of the limit, and of an end that nobody asked for', async () => {
+    const manager = makeManager({ limits: { memory: 32 * MB, memoryAction: 'stop' } })
+    const id = manager.spawnProcess({ ...touches(60), id: 'over' })
+    await once(manager, 'stop', ({ processId }) => processId === id)
+    const lines = (await manager.metricsText()).split('\n')
+    expect(lines).toContain(`mcp_process_limit_memory_bytes{id="over"} ${32 * MB}`)
+    expect(lines).toContain('mcp_process_limits_reached_total{id="over"} 1')
+    expect(lines).toContain('mcp_process_exits_total{id="over",outcome="signal"} 1')
+    expect(lines).toContain('mcp_process_exits_total{id="over",outcome="requested"} 0')
+  })
+
   test('event: told once a crossing, and nothing is done', async () => {
     const manager = makeManager()
     const seen = record(manager, ['limit', 'exit'])

@@ -84,6 +84,7 @@ test('the queue is to be seen: an event, a state, a position', async () => {
     expect(manager.getProcessStatus(processId)).toMatchObject({ status: 'stopped', state: 'queued', queuePosition: position })
   }
   expect(manager.listProcesses().map(({ state }) => state)).toEqual(['queued', 'queued', 'queued'])
+  expect(await manager.metricsText()).toContain('mcp_process_state{id="s0",state="queued"} 1\n')
   expect(manager.removeProcess('s0')).toBe(false)
   const [first, second, third] = queued.map(([, { processId }]) => processId)
   expect(await manager.stopProcess(first)).toBe(true)

@@ -43,7 +43,7 @@ test('every method of the class can be called, and each answer has its form', as
 
 test('every event has its form', async () => {
   const wrapper = new Wrapper()
-  await wrapper.initialize({ restartDelay: 1 })
+  await wrapper.initialize({ restartDelay: 1, maxSpawnsPerSecond: 2 })
   wrapper.notify('subscribe', ...Object.keys(schema.definitions.events))
   await wrapper.call('spawnProcess', { command: 'sh', args: ['-c', 'echo "{}"; echo stray; echo e >&2; exit 1'], messages: 'json', autoRestart: true, maxRestarts: 1 })
   await wrapper.event('error', ({ error }) => error.code === 'ERR_RESTART_LIMIT')
