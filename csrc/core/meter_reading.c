@@ -51,10 +51,21 @@ void pm__meter_hand_over(pm__meter_t *m, pm__member_t *from, pm__member_t *to) {
   to->runs = from->runs;
 }
 
+/* ---- what was read beforehand --------------------------------------------------------- */
+
+/* Nobody may be looked at earlier than his parent: what the parent has waited for would be
+ * counted twice. So once somebody is read anew, so are all that follow. */
+static const pm__reading_t *take_reading(pm__meter_t *m, pm__kept_t *kept) {
+  const pm__reading_t *reading = pm__readings_take(&m->room->readings, kept);
+  if (!reading) m->direct = true;
+  return m->direct ? NULL : reading;
+}
+
 /* ---- usage -------------------------------------------------------------------------- */
 
 static int open_and_read(pm__meter_t *m, pm__member_t *member, uint64_t *at) {
   pm__metrics_source_t source;
+  m->direct = true;
   int r = pm__metrics_open(member->pid, &source);
   if (r == 0) r = pm__metrics_read(source, &member->usage);
   *at = pm__metrics_now();
@@ -67,7 +78,7 @@ static int open_and_read(pm__meter_t *m, pm__member_t *member, uint64_t *at) {
 
 static int read_kept(pm__meter_t *m, pm__member_t *member, uint64_t *at) {
   pm__kept_t *kept = &member->kept[PM__KEPT_USAGE];
-  const pm__reading_t *reading = pm__readings_take(&m->room->readings, kept);
+  const pm__reading_t *reading = take_reading(m, kept);
   if (reading) {
     *at = reading->at;
     if (reading->r == 0) member->usage = reading->usage;
@@ -92,7 +103,7 @@ int pm__meter_read_usage(pm__meter_t *m, pm__member_t *member, uint64_t *at) {
 /* ---- a keeper ----------------------------------------------------------------------- */
 
 static int read_runs(pm__meter_t *m, pm__kept_t *kept, uint64_t *runs) {
-  const pm__reading_t *reading = pm__readings_take(&m->room->readings, kept);
+  const pm__reading_t *reading = take_reading(m, kept);
   if (!reading) return pm__metrics_read_runs(kept->source, runs);
   *runs = reading->value;
   return reading->r;
