@@ -1,7 +1,7 @@
 /* What a tree of processes uses, and what came between two looks, against what the kernel says of each of them. */
 #include <math.h>
 
-#include "../../csrc/core/meter.h"
+#include "../../csrc/core/meter_reading.h"
 #include "keeper_fixture.h"
 #include "worker.h"
 
@@ -204,10 +204,7 @@ static void test_waited_for_after_the_look(void **state) {
   look(f);
   pm__member_t *record = member(f, other.pid);
   f->meter.ahead = record->usage.own;
-  pm__metrics_close(record->kept[PM__KEPT_USAGE].source);
-  f->meter.open--;
-  f->room.open--;
-  record->kept[PM__KEPT_USAGE] = PM__KEPT_NOTHING;
+  pm__meter_release(&f->meter, record);
   memset(&record->usage.own, 0, sizeof record->usage.own);
   worker_end(&other);
   assert_about(look(f), 0);
@@ -401,6 +398,7 @@ static void test_descriptors_are_bounded(void **state) {
   fixture_t *f = *state;
   worker_t workers[MANY];
   int before = count_descriptors();
+  struct rlimit old;
 
   start_many(workers);
   f->room.most = PM__METER_OPEN + 20;
@@ -413,6 +411,14 @@ static void test_descriptors_are_bounded(void **state) {
   f->room.most = 4 * PM__METER_OPEN;
   look(f);
   assert_int_equal(f->room.open, 2 * PM__METER_OPEN);
+  /* A part of what this process may have, however much room there is. */
+  pm__meter_let_go(&f->meter);
+  f->room.most = 10000;
+  getrlimit(RLIMIT_NOFILE, &old);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){4 * 90, old.rlim_max}), 0);
+  look(f);
+  assert_int_equal(f->room.open, 90);
+  setrlimit(RLIMIT_NOFILE, &old);
   pm__meter_let_go(&f->meter);
   assert_int_equal(count_descriptors(), before);
   f->room.most = 10;
