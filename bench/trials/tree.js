@@ -5,13 +5,14 @@
 const { performance } = require('node:perf_hooks')
 const median = require('../lib/median')
 const { program } = require('../lib/programs')
-const { trial } = require('../lib/trial')
+const { trial, turn } = require('../lib/trial')
 
 async function measure(driver, { count, samples }) {
   let token
   const ended = new Promise((resolve) => {
     token = driver.start(program('family'), [String(process.pid), String(count)], resolve)
   })
+  await turn() // a spawn is told of in the next one
   const [pid] = driver.pids([token])
   while ((await driver.descendants(pid)) < count) continue
   const figures = {}
