@@ -31,6 +31,7 @@ const outputs = {
 
 module.exports = async ({ output = 'ring', ...options } = {}) => {
   const manager = new ProcessManager(options)
+  const metrics = new ProcessMetrics()
   const waiting = new Map()
   const pids = new Map()
   manager.on('spawn', ({ processId, pid }) => pids.set(processId, pid))
@@ -74,9 +75,15 @@ module.exports = async ({ output = 'ring', ...options } = {}) => {
       const [{ processes }] = await once(manager, 'metrics')
       return Object.keys(processes).length
     },
+    /* All that live in the trees of all. */
+    async processes() {
+      const [{ processes }] = await once(manager, 'metrics')
+      return Object.values(processes).reduce((sum, tree) => sum + tree.processes, 0)
+    },
     status: (id) => manager.getProcessStatus(id),
     /* By an object that knows nothing of it yet, and so has to look for all. */
     tree: (pid) => new ProcessMetrics().getMetrics(pid),
+    again: (pid) => metrics.getMetrics(pid),
     async descendants(pid) {
       const { processes } = await new ProcessMetrics().getProcessMetrics(pid)
       return processes - 1

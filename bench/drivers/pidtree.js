@@ -6,6 +6,7 @@ module.exports = async (options) => {
   return {
     ...(await require('./child_process')(options)),
     tree: (pid) => pidtree(pid),
+    again: (pid) => pidtree(pid),
     descendants: async (pid) => (await pidtree(pid)).length
   }
 }

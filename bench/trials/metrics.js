@@ -3,6 +3,8 @@
 /* What one sample of many idle children costs, and how long it holds the loop up;
  * a status from a sample that is fresh, and from one that is too old. */
 
+const { execFileSync } = require('node:child_process')
+const { openSync, readSync } = require('node:fs')
 const { performance } = require('node:perf_hooks')
 const { setTimeout: wait } = require('node:timers/promises')
 const median = require('../lib/median')
@@ -27,16 +29,26 @@ async function sampleOf(driver, pids) {
   if (seen !== pids.length) throw new Error(`${seen} of ${pids.length} were sampled`)
 }
 
-async function measureCpu(driver, pids, samples) {
+/* Microseconds that this thread, the loop's, has been on a processor. */
+const account = openSync('/proc/thread-self/schedstat')
+const text = Buffer.alloc(64)
+const loopTime = () => parseInt(text.toString('latin1', 0, readSync(account, text, 0, 64, 0)), 10) / 1e3
+
+/* Of all threads, and of the loop's alone. */
+async function measureCpu(driver, pids, samples, prepare = () => {}) {
   const cpu = []
+  const loop = []
   for (let i = 0; i < samples; i++) {
     await wait(INTERVAL)
+    prepare()
+    const loopBefore = loopTime()
     const before = process.cpuUsage()
     await sampleOf(driver, pids)
     const { user, system } = process.cpuUsage(before)
+    loop.push(loopTime() - loopBefore)
     cpu.push(user + system)
   }
-  return median(cpu)
+  return { cpu: median(cpu), loop: median(loop) }
 }
 
 /* The longest time between two turns of a loop that has nothing else to do. */
@@ -84,7 +96,8 @@ async function measure(driver, { count, samples, calls }) {
     Object.assign(figures, await measureStatus(driver, tokens[0], calls))
   } else {
     for (let i = 0; i < 3; i++) await sampleOf(driver, pids)
-    figures.cpu = await measureCpu(driver, pids, samples)
+    Object.assign(figures, await measureCpu(driver, pids, samples))
+    figures.started = (await measureCpu(driver, pids, samples, () => execFileSync('/bin/true'))).cpu
     figures.busy = await measureBusy(driver, pids, samples)
   }
   for (const pid of pids) process.kill(pid, 'SIGKILL')

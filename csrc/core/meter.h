@@ -53,6 +53,7 @@ typedef struct pm__meter {
   pm__members_t members; /* as of the last complete look */
   unsigned open;         /* its descriptors in the room */
   uint64_t looked_at;    /* when it began, pm__metrics_now */
+  uint64_t looked_until; /* nothing was read later */
   uint64_t listed_at;    /* when children were last asked for */
   uint64_t listed_pid;   /* pm__metrics_last_pid before that */
   bool lost_one;         /* somebody of a list of children was not taken in */
@@ -63,6 +64,7 @@ typedef struct pm__meter {
   bool listing; /* it asks each for its children */
   bool all;     /* also for those that seem to be the same as last time */
   bool losing;  /* becomes lost_one */
+  bool direct;  /* somebody was read anew: what was read of others beforehand is too old */
   int at;       /* who is next */
   int rest;     /* from here on: those that nobody has named as a child */
   uint64_t began;

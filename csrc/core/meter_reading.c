@@ -1,11 +1,16 @@
 #include "meter_reading.h"
 
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "../platform/children.h"
 #include "../platform/tree.h"
 
 /* ---- descriptors ------------------------------------------------------------------ */
+
+/* Of all rooms, in all threads: who makes many samplers is not to be left without
+ * descriptors for himself. */
+static atomic_uint open_in_all;
 
 /* What each meter may have: so much of one command is always kept open. */
 static bool is_free(const pm__meter_t *m, const pm__member_t *member, pm__kept_kind_t kind) {
@@ -16,7 +21,8 @@ static bool is_free(const pm__meter_t *m, const pm__member_t *member, pm__kept_k
 static bool is_to_keep(const pm__meter_t *m, const pm__member_t *member, pm__kept_kind_t kind) {
   const pm__meter_room_t *room = m->room;
   if (is_free(m, member, kind)) return true;
-  return room->open < room->most && (m->open < PM__METER_OPEN || room->open < room->most / 2);
+  if (room->open >= room->most || atomic_load(&open_in_all) >= pm__metrics_most_open()) return false;
+  return m->open < PM__METER_OPEN || room->open < room->most / 2;
 }
 
 static void keep(pm__meter_t *m, pm__member_t *member, pm__kept_kind_t kind, pm__metrics_source_t source) {
@@ -24,6 +30,7 @@ static void keep(pm__meter_t *m, pm__member_t *member, pm__kept_kind_t kind, pm_
   if (is_free(m, member, kind)) return;
   m->open++;
   m->room->open++;
+  atomic_fetch_add(&open_in_all, 1);
 }
 
 static void drop(pm__meter_t *m, pm__member_t *member, pm__kept_kind_t kind) {
@@ -31,6 +38,7 @@ static void drop(pm__meter_t *m, pm__member_t *member, pm__kept_kind_t kind) {
   if (!is_free(m, member, kind)) {
     m->open--;
     m->room->open--;
+    atomic_fetch_sub(&open_in_all, 1);
   }
   pm__readings_close(&m->room->readings, &member->kept[kind]);
 }
@@ -51,10 +59,21 @@ void pm__meter_hand_over(pm__meter_t *m, pm__member_t *from, pm__member_t *to) {
   to->runs = from->runs;
 }
 
+/* ---- what was read beforehand --------------------------------------------------------- */
+
+/* Nobody may be looked at earlier than his parent: what the parent has waited for would be
+ * counted twice. So once somebody is read anew, so are all that follow. */
+static const pm__reading_t *take_reading(pm__meter_t *m, pm__kept_t *kept) {
+  const pm__reading_t *reading = pm__readings_take(&m->room->readings, kept);
+  if (!reading) m->direct = true;
+  return m->direct ? NULL : reading;
+}
+
 /* ---- usage -------------------------------------------------------------------------- */
 
 static int open_and_read(pm__meter_t *m, pm__member_t *member, uint64_t *at) {
   pm__metrics_source_t source;
+  m->direct = true;
   int r = pm__metrics_open(member->pid, &source);
   if (r == 0) r = pm__metrics_read(source, &member->usage);
   *at = pm__metrics_now();
@@ -67,7 +86,7 @@ static int open_and_read(pm__meter_t *m, pm__member_t *member, uint64_t *at) {
 
 static int read_kept(pm__meter_t *m, pm__member_t *member, uint64_t *at) {
   pm__kept_t *kept = &member->kept[PM__KEPT_USAGE];
-  const pm__reading_t *reading = pm__readings_take(&m->room->readings, kept);
+  const pm__reading_t *reading = take_reading(m, kept);
   if (reading) {
     *at = reading->at;
     if (reading->r == 0) member->usage = reading->usage;
@@ -92,7 +111,7 @@ int pm__meter_read_usage(pm__meter_t *m, pm__member_t *member, uint64_t *at) {
 /* ---- a keeper ----------------------------------------------------------------------- */
 
 static int read_runs(pm__meter_t *m, pm__kept_t *kept, uint64_t *runs) {
-  const pm__reading_t *reading = pm__readings_take(&m->room->readings, kept);
+  const pm__reading_t *reading = take_reading(m, kept);
   if (!reading) return pm__metrics_read_runs(kept->source, runs);
   *runs = reading->value;
   return reading->r;

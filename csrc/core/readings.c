@@ -71,8 +71,12 @@ static pm__reading_t *find(const pm__readings_t *r, const pm__kept_t *kept) {
   return one->source.fd == kept->source.fd ? one : NULL;
 }
 
+const pm__reading_t *pm__readings_of(const pm__readings_t *r, const pm__kept_t *kept) {
+  return r->ready ? find(r, kept) : NULL;
+}
+
 const pm__reading_t *pm__readings_take(const pm__readings_t *r, pm__kept_t *kept) {
-  const pm__reading_t *one = r->ready ? find(r, kept) : NULL;
+  const pm__reading_t *one = pm__readings_of(r, kept);
   if (r->ready) kept->place = -1;
   return one;
 }

@@ -56,7 +56,10 @@ void pm__readings_read(pm__readings_t *r);
 void pm__readings_begin(pm__readings_t *r);
 void pm__readings_end(pm__readings_t *r, bool ready);
 
-/* What was read, once; NULL if nothing was. Valid until the next clear. */
+/* What was read; NULL if nothing was. Valid until the next clear. */
+const pm__reading_t *pm__readings_of(const pm__readings_t *r, const pm__kept_t *kept);
+
+/* The same, once. */
 const pm__reading_t *pm__readings_take(const pm__readings_t *r, pm__kept_t *kept);
 
 /* Closes it, now or when it has been read. */

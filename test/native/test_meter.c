@@ -1,7 +1,7 @@
 /* What a tree of processes uses, and what came between two looks, against what the kernel says of each of them. */
 #include <math.h>
 
-#include "../../csrc/core/meter.h"
+#include "../../csrc/core/meter_reading.h"
 #include "keeper_fixture.h"
 #include "worker.h"
 
@@ -41,6 +41,7 @@ static int tear_down(void **state) {
   int descriptors = f->descriptors;
 
   pm__meter_close(&f->meter);
+  pm__meter_room_free(&f->room);
   assert_int_equal(f->room.open, 0);
   assert_int_equal(f->meter.open, 0);
   if (f->command.pid > 0) worker_end(&f->command);
@@ -203,10 +204,7 @@ static void test_waited_for_after_the_look(void **state) {
   look(f);
   pm__member_t *record = member(f, other.pid);
   f->meter.ahead = record->usage.own;
-  pm__metrics_close(record->kept[PM__KEPT_USAGE].source);
-  f->meter.open--;
-  f->room.open--;
-  record->kept[PM__KEPT_USAGE] = PM__KEPT_NOTHING;
+  pm__meter_release(&f->meter, record);
   memset(&record->usage.own, 0, sizeof record->usage.own);
   worker_end(&other);
   assert_about(look(f), 0);
@@ -400,6 +398,7 @@ static void test_descriptors_are_bounded(void **state) {
   fixture_t *f = *state;
   worker_t workers[MANY];
   int before = count_descriptors();
+  struct rlimit old;
 
   start_many(workers);
   f->room.most = PM__METER_OPEN + 20;
@@ -412,6 +411,14 @@ static void test_descriptors_are_bounded(void **state) {
   f->room.most = 4 * PM__METER_OPEN;
   look(f);
   assert_int_equal(f->room.open, 2 * PM__METER_OPEN);
+  /* A part of what this process may have, however much room there is. */
+  pm__meter_let_go(&f->meter);
+  f->room.most = 10000;
+  getrlimit(RLIMIT_NOFILE, &old);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){4 * 90, old.rlim_max}), 0);
+  look(f);
+  assert_int_equal(f->room.open, 90);
+  setrlimit(RLIMIT_NOFILE, &old);
   pm__meter_let_go(&f->meter);
   assert_int_equal(count_descriptors(), before);
   f->room.most = 10;
@@ -451,6 +458,95 @@ static void test_the_last_pid_tells_of_a_start(void **state) {
   assert_true(pm__metrics_last_pid(&starts) != before);
   pm__metrics_close_starts(&starts);
   worker_end(&w);
+}
+
+/* ---- what was read beforehand -------------------------------------------------------------------------- */
+
+/* As a round does it. */
+static void read_beforehand(fixture_t *f, uint64_t last_pid) {
+  pm__readings_t *readings = &f->room.readings;
+
+  pm__readings_clear(readings);
+  pm__meter_want(&f->meter, last_pid, pm__metrics_now());
+  pm__readings_begin(readings);
+  pm__readings_read(readings);
+  pm__readings_end(readings, true);
+}
+
+static uint64_t look_at_readings(fixture_t *f, uint64_t last_pid) {
+  pm__cpu_time_t before = f->meter.used;
+
+  assert_int_equal(pm__meter_look(&f->meter, last_pid, FOREVER), 0);
+  f->room.readings.ready = false;
+  return f->meter.used.user + f->meter.used.system - before.user - before.system;
+}
+
+static void test_readings_say_all(void **state) {
+  fixture_t *f = *state;
+  worker_t other = worker_start();
+  const pm__member_t *known;
+
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  known = member(f, other.pid);
+  assert_non_null(known);
+  worker_do(&other, 'b');
+  worker_do(&f->command, 'm');
+  read_beforehand(f, 7);
+  assert_int_equal(f->room.readings.count, 2); /* the keeper is not among them */
+  worker_do(&other, 'b');                      /* which nobody has read */
+  assert_about(look_at_readings(f, 7), WORKER_BURN_NS);
+  assert_true(f->meter.own_memory >= WORKER_BYTES && f->meter.memory > f->meter.own_memory);
+  assert_int_equal(f->meter.listed_pid, 7);
+  /* Something was started, but not here. */
+  read_beforehand(f, 8);
+  assert_true(f->room.readings.count > 2);
+  assert_about(look_at_readings(f, 8), WORKER_BURN_NS);
+  assert_int_equal(f->meter.listed_pid, 8);
+  assert_int_equal(f->meter.processes, 2);
+  worker_end(&other);
+}
+
+static void test_readings_say_who_has_come_and_gone(void **state) {
+  fixture_t *f = *state;
+  worker_t first = worker_start(), second;
+
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  second = worker_start();
+  worker_do(&second, 'b');
+  read_beforehand(f, 8);
+  assert_about(look_at_readings(f, 8), WORKER_BURN_NS);
+  assert_int_equal(f->meter.processes, 3);
+  worker_do(&first, 'b');
+  worker_end(&first);
+  read_beforehand(f, 8);
+  assert_about(look_at_readings(f, 8), WORKER_BURN_NS);
+  assert_int_equal(f->meter.processes, 2);
+  /* It ends when all has been read. */
+  worker_do(&second, 'b');
+  read_beforehand(f, 9);
+  worker_end(&second);
+  assert_about(look_at_readings(f, 9), WORKER_BURN_NS);
+  assert_about(look_at_readings(f, 9), 0);
+  assert_int_equal(f->meter.processes, 1);
+}
+
+/* Somebody asks for a status meanwhile. */
+static void test_readings_that_are_older_than_the_last_look(void **state) {
+  fixture_t *f = *state;
+  worker_t other = worker_start();
+  uint64_t used;
+
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  read_beforehand(f, 7);
+  f->room.readings.ready = false;
+  worker_do(&other, 'b');
+  used = look_at_readings(f, 7);
+  assert_about(used, WORKER_BURN_NS);
+  f->room.readings.ready = true;
+  used += look_at_readings(f, 7);
+  used += look_at_readings(f, 7);
+  assert_about(used, WORKER_BURN_NS);
+  worker_end(&other);
 }
 
 /* ---- what runs out ---------------------------------------------------------------------------------- */
@@ -516,6 +612,9 @@ int main(void) {
       METER_TEST(test_descriptors_are_bounded),
       METER_TEST(test_children_are_listed_when_something_was_started),
       METER_TEST(test_the_last_pid_tells_of_a_start),
+      METER_TEST(test_readings_say_all),
+      METER_TEST(test_readings_say_who_has_come_and_gone),
+      METER_TEST(test_readings_that_are_older_than_the_last_look),
       METER_TEST(test_no_descriptor),
       METER_TEST(test_no_memory),
   };
