@@ -19,7 +19,7 @@ from ._values import with_floats
 
 #: What events() is about if it is not said.
 DEFAULT_EVENTS = (
-    "stdout", "stderr", "spawn", "exit", "error", "restart", "backoff", "stop", "drain", "limit", "message", "stray", "lost",
+    "stdout", "stderr", "spawn", "exit", "error", "restart", "backoff", "queued", "stop", "drain", "limit", "message", "stray", "lost",
     WRAPPER_EXIT,
 )
 
@@ -292,6 +292,14 @@ class AsyncProcessManager:
     async def get_process_metrics(self, process_id: str, *, pss: bool = False) -> Optional[Dict[str, Any]]:
         found = cast(Optional[Dict[str, Any]], await self.call("getProcessMetrics", process_id, {"pss": pss}))
         return None if found is None else with_floats(found)
+
+    async def get_metrics_history(
+        self, process_id: str, query: Optional[Mapping[str, Any]] = None
+    ) -> Optional[Dict[str, Any]]:
+        return cast(Optional[Dict[str, Any]], await self.call("getMetricsHistory", process_id, query))
+
+    async def metrics_text(self) -> str:
+        return cast(str, await self.call("metricsText"))
 
     @overload
     async def get_process_logs(self, process_id: str, lines: float = ...) -> Dict[str, List[str]]: ...
