@@ -14,7 +14,7 @@ const { table, figure } = require('./lib/table')
 
 const questions = [
   'spawn-block', 'spawn-exit', 'scale', 'restart', 'leak', 'keeper', 'stop', 'orphans',
-  'capture', 'listeners', 'flood', 'messages', 'logs', 'metrics'
+  'capture', 'listeners', 'flood', 'messages', 'logs', 'metrics', 'python'
 ]
 const DESCRIPTORS_PER_CHILD = 5 // three pipes, a pidfd, the keeper's socket
 

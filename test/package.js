@@ -16,6 +16,8 @@ const needed = [
   'lib/process-manager.js', 'lib/process-manager.mjs', 'lib/process-manager.d.ts', 'lib/process-manager.d.mts',
   'lib/process-metrics.js', 'lib/process-metrics.mjs', 'lib/process-metrics.d.ts', 'lib/process-metrics.d.mts',
   'lib/opentelemetry.js', 'lib/opentelemetry.mjs', 'lib/opentelemetry.d.ts', 'lib/opentelemetry.d.mts',
+  'python/process_manager_impl.py', 'python/process_manager_contract.py', 'python/pyproject.toml',
+  'python/mcp_process_manager/py.typed', 'python/mcp_process_manager/_manager.py', 'python/process_manager_impl-stubs/__init__.pyi',
   'lib/process-manager-wrapper.js', 'lib/wrapper/serve.js', 'lib/wrapper/protocol.schema.json'
 ]
 const allowed = [
@@ -23,6 +25,7 @@ const allowed = [
   /^csrc\/.+\.(c|cc|h)$/,
   /^lib\/[^/]+\.(js|mjs|d\.ts|d\.mts)$/,
   /^lib\/wrapper\/[^/]+\.(js|schema\.json)$/,
+  /^python\/([a-z_]+\.py|pyproject\.toml|README\.md|mcp_process_manager\/(\w+\.py|py\.typed)|[a-z_]+-stubs\/__init__\.pyi)$/,
   /^prebuilds\/[a-z0-9]+-[a-z0-9]+\/(mcp-process-manager\.glibc\.node|mcp-process-keeper)$/
 ]
 const largestKeeper = 32 * 1024

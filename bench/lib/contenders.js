@@ -25,6 +25,8 @@ const SDK = 'MCP SDK'
 const JSON_ONLY = 'JSON only'
 const PIPE = 'C pipe'
 
+const JSON_ECHO = 'JSON echo'
+
 /** Name in the table: its driver, and the package that it needs. */
 const libraries = {
   __proto__: null,
@@ -66,10 +68,15 @@ function limit(name, at, ...c) {
   return { name, at, c }
 }
 
+/** A trial in Python. */
+function python(name, driver, at, setting) {
+  return { name, at, python: driver, setting }
+}
+
 module.exports = {
   OURS, GROUP, NODE, CLONE,
   DISCARDED, READLINE, EXECA, SPLIT2, RING, PATIENT_RING, LOOP,
   PIDUSAGE, PIDTREE, KEPT_OPEN,
-  OURS_RAW, NODE_RAW, SDK, JSON_ONLY, PIPE,
-  names: Object.keys(libraries), peers, library, limit
+  OURS_RAW, NODE_RAW, SDK, JSON_ONLY, PIPE, JSON_ECHO,
+  names: Object.keys(libraries), peers, library, limit, python
 }

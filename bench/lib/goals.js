@@ -5,7 +5,7 @@
  * for what is no time. ratio is the most that is allowed, or, where more is
  * better, least the least. */
 
-const { OURS, GROUP, NODE, CLONE, READLINE, EXECA, RING, LOOP, OURS_RAW, SDK, PIDUSAGE, PIDTREE, KEPT_OPEN } = require('./contenders')
+const { OURS, GROUP, NODE, CLONE, READLINE, EXECA, RING, LOOP, OURS_RAW, SDK, PIDUSAGE, PIDTREE, KEPT_OPEN, JSON_ECHO } = require('./contenders')
 const { memory, children, metrics, isQuick, memoryName } = require('./profile')
 const { EOF_FIRST } = require('../stop')
 const { BULK, SINGLE } = require('../capture')
@@ -149,6 +149,10 @@ const goals = {
     { name: `a tree of ${many} once more / pidtree`, ...versus(PIDTREE, 'tree', 'again'), ratio: 0.1 },
     { name: 'us of a status', ours: [OURS, 'status', 'status'], against: 20, ratio: 1 },
     { name: 'a status with a sample / the same reads in C', ...versus(KEPT_OPEN, 'status', 'fresh'), ratio: 1.4 }
+  ],
+
+  python: [
+    { name: 'a status from Python / a bare echo of JSON', ...versus(JSON_ECHO, 'python', 'p50'), ratio: 1.5 }
   ],
 
   orphans: [

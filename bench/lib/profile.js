@@ -22,7 +22,8 @@ const full = {
     large: { warmup: 3, count: 10 }
   },
   logs: { calls: 1000 },
-  metrics: { samples: 15, calls: 1000, trees: { count: 100, processes: 3, interval: 5000, samples: 3 } }
+  metrics: { samples: 15, calls: 1000, trees: { count: 100, processes: 3, interval: 5000, samples: 3 } },
+  python: { starts: 7, warmup: 500, calls: 5000, events: 200000 }
 }
 
 const quick = {
@@ -44,7 +45,8 @@ const quick = {
     large: { warmup: 1, count: 3 }
   },
   logs: { calls: 20 },
-  metrics: { samples: 3, calls: 20, trees: { count: 10, processes: 3, interval: 200, samples: 2 } }
+  metrics: { samples: 3, calls: 20, trees: { count: 10, processes: 3, interval: 200, samples: 2 } },
+  python: { starts: 1, warmup: 10, calls: 64, events: 1000 }
 }
 
 const isQuick = process.env.BENCH_QUICK === '1'

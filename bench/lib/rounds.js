@@ -6,11 +6,13 @@ const median = require('./median')
 const { program } = require('./programs')
 
 const trials = path.join(__dirname, '..', 'trials')
+const pythonTrial = path.join(__dirname, '..', 'python', 'trial.py')
 const LONGEST = 180000 // ms of a trial; it hangs if it takes more
 
-/** What to run for a trial: our own side of C, or Node with a driver. */
-function commandOf({ c, trial, driver, setting }) {
+/** What to run for a trial: our own side of C, Python, or Node with a driver. */
+function commandOf({ c, python, trial, driver, setting }) {
   if (c) return [program(c[0]), c.slice(1).map(String)]
+  if (python) return [process.env.PYTHON ?? 'python3', [pythonTrial, python, JSON.stringify(setting)]]
   return [process.execPath, ['--expose-gc', path.join(trials, `${trial}.js`), driver, JSON.stringify(setting)]]
 }
 

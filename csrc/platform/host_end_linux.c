@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,7 +18,8 @@ enum {
 
 typedef struct host {
   int pid;
-  int pidfd; /* -1: the kernel, or a filter, has none for us */
+  int pidfd; /* negative: the kernel, or a filter, has none for us */
+  uv_thread_t thread;
 } host_t;
 
 static void sleep_ms(int ms) {
@@ -37,27 +37,14 @@ static void await_end(const host_t *host) {
       ;
 }
 
-static void *watch(void *arg) {
+static void watch(void *arg) {
+  /* Signals are for the threads that were there before. By the system call: libc's
+   * function for threads is newer than the oldest libc that this is to load with. */
+  const uint64_t all = ~UINT64_C(0);
+  pm__raw4(SYS_rt_sigprocmask, SIG_SETMASK, PM__RAW_POINTER(&all), 0, sizeof(all));
   await_end(arg);
   sleep_ms(LEAVE_TIME);
   kill(getpid(), SIGKILL);
-  return NULL;
-}
-
-/* Signals are for the threads that were there before. */
-static int start(host_t *host) {
-  sigset_t all, before;
-  pthread_attr_t attr;
-  pthread_t thread;
-  int r = pthread_attr_init(&attr);
-  if (r != 0) return -r;
-  pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  r = pthread_create(&thread, &attr, watch, host);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attr);
-  return -r;
 }
 
 int pm_end_with_host(int pid) {
@@ -68,7 +55,7 @@ int pm_end_with_host(int pid) {
   host->pidfd = (int)pm__raw2(SYS_pidfd_open, pid, 0); /* close-on-exec by itself: pidfd_open(2) */
   int r = 0;
   if (host->pidfd == -ESRCH || (host->pidfd < 0 && getppid() != pid)) r = UV_ESRCH;
-  if (r == 0) r = start(host);
+  if (r == 0) r = uv_thread_create(&host->thread, watch, host);
   if (r == 0) return 0;
   if (host->pidfd >= 0) close(host->pidfd);
   pm__free(host);

@@ -294,6 +294,14 @@ class AsyncProcessManager:
         found = cast(Optional[Dict[str, Any]], await self.call("getProcessMetrics", process_id, {"pss": pss}))
         return None if found is None else with_floats(found)
 
+    async def get_metrics_history(
+        self, process_id: str, query: Optional[Mapping[str, Any]] = None
+    ) -> Optional[Dict[str, Any]]:
+        return cast(Optional[Dict[str, Any]], await self.call("getMetricsHistory", process_id, query))
+
+    async def metrics_text(self) -> str:
+        return cast(str, await self.call("metricsText"))
+
     @overload
     async def get_process_logs(self, process_id: str, lines: float = ...) -> Dict[str, List[str]]: ...
 

@@ -21,8 +21,10 @@ PROTOCOL = 1
 _READ = 1 << 16
 # What is handled is told to the wrapper this often at least; it holds back at 4 MiB.
 _ACK = 1 << 18
-# Seconds without a call after which the thread reads again.
+# Seconds without a call after which the thread reads again; more while there are many calls in that time.
 _AWAY = 0.002
+_LONGEST_AWAY = 0.016
+_OFTEN = 4
 
 Notice = Tuple[str, Any]
 Answer = Dict[str, Any]
@@ -325,11 +327,12 @@ class Connection:
             self._finish()
 
     def _stay_away(self) -> None:
-        """Who has called once may call again, and then find nobody reading."""
-        seen = -1
+        """Who has called once may call again, and then find nobody reading. Who calls often reads all there is."""
+        away, seen = _AWAY, -1
         while seen != self._calls and not self._is_at_end:
+            away = min(away * 2, _LONGEST_AWAY) if self._calls - seen > _OFTEN else _AWAY
             seen = self._calls
-            sleep(_AWAY)
+            sleep(away)
 
     def _finish(self) -> None:
         end = self._wrapper.reap()

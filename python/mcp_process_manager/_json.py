@@ -9,7 +9,7 @@ from ._errors import InvalidArgumentError
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 # As the encoder has it, without the way to there.
-_quote: Callable[[str], str] = json.encoder.encode_basestring_ascii
+_quote: Callable[[str], str] = getattr(json.encoder, "encode_basestring_ascii")
 
 decode: Callable[[str], "tuple[Any, int]"] = json.JSONDecoder().raw_decode
 

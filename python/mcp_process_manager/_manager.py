@@ -138,6 +138,14 @@ class ProcessManagerImpl(ProcessManagerContract):
         found = cast(Optional[Dict[str, Any]], self._session.call("getProcessMetrics", (process_id, {"pss": pss})))
         return None if found is None else with_floats(found)
 
+    def get_metrics_history(self, process_id: str, query: Optional[Mapping[str, Any]] = None) -> Optional[Dict[str, Any]]:
+        """Samples that are kept (`metricsHistory`), and their minimum, mean and maximum; None for an unknown id."""
+        return cast(Optional[Dict[str, Any]], self._session.call("getMetricsHistory", (process_id, query)))
+
+    def metrics_text(self) -> str:
+        """The figures of all processes in the text format of Prometheus."""
+        return cast(str, self._session.call("metricsText", ()))
+
     @overload
     def get_process_logs(self, process_id: str, lines: float = ...) -> Dict[str, List[str]]: ...
 

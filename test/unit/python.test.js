@@ -67,7 +67,7 @@ suite('what Python says and is told is what the schema has', async () => {
     expect(logs.length).toBeGreaterThan(10)
     for (const name of logs) {
       const lines = fs.readFileSync(path.join(directory, name), 'utf8').trim().split('\n').map(line => JSON.parse(line))
-      expect(lines.length).toBeGreaterThan(2)
+      expect(lines.length).toBeGreaterThanOrEqual(2)
       // Python is wrong on purpose where it is to be refused.
       checkTraffic(lines, true)
       if (!lines.some(({ from }) => from?.includes('"error":{"code":-32602'))) checkTraffic(lines)

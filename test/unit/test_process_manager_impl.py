@@ -391,13 +391,18 @@ class LifecycleTest(ManagerTestCase):
         self.assertEqual(manager.get_process_status(process_id), UNKNOWN)
 
     def test_metrics(self):
-        manager = self.make({'monitorInterval': 50})
+        manager = self.make({'monitorInterval': 50, 'metricsHistory': 5})
         process_id = self.start_ready(manager)
         metrics = manager.get_process_metrics(process_id, pss=True)
         self.assertGreater(metrics['pss'], 0)
         self.assertIs(type(metrics['cpu']), float)
         recorder = Recorder(manager, 'metrics')
         self.assertIn(process_id, recorder.wait('metrics')['processes'])
+        history = manager.get_metrics_history(process_id, {'since': 0})
+        self.assertEqual(len(history['samples']), history['count'])
+        self.assertGreater(history['memory']['max'], 0)
+        self.assertIsNone(manager.get_metrics_history('nobody'))
+        self.assertIn(f'"{process_id}"', manager.metrics_text())
 
     def test_a_slow_stop_does_not_hold_up_a_status(self):
         manager = self.make()

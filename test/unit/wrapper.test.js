@@ -22,14 +22,15 @@ test('initialize tells versions, events and methods, all of which the schema kno
 
 test('every method of the class can be called, and each answer has its form', async () => {
   const wrapper = new Wrapper()
-  await wrapper.initialize({ maxProcesses: 5, monitorInterval: 20, stopTimeout: null })
+  await wrapper.initialize({ maxProcesses: 5, monitorInterval: 20, metricsHistory: 10, stopTimeout: null })
   await wrapper.call('subscribe', ...Object.keys(schema.definitions.events))
   const id = await wrapper.call('spawnProcess', ready())
   await wrapper.event('stdout')
   await wrapper.event('metrics')
   const calls = [
     ['ping'], ['getProcessStatus', id], ['getProcessStatus', 'nobody'], ['getProcessMetrics', id], ['getProcessMetrics', id, { pss: true }],
-    ['getProcessMetrics', 'nobody'], ['getProcessLogs', id], ['getProcessLogs', id, 3], ['getProcessLogs', id, { lines: 1 }],
+    ['getProcessMetrics', 'nobody'], ['getMetricsHistory', id], ['getMetricsHistory', id, { samples: false, since: null }],
+    ['getMetricsHistory', 'nobody'], ['metricsText'], ['getProcessLogs', id], ['getProcessLogs', id, 3], ['getProcessLogs', id, { lines: 1 }],
     ['listProcesses'], ['pauseOutput', id], ['resumeOutput', id], ['writeStdin', id, 'x\n'], ['writeStdin', id, '/w==', 'base64'],
     ['sendMessage', id, { a: null }], ['sendMessage', id, 'text', 'utf8'], ['sendMessage', id, null], ['signalProcess', id, 'SIGCONT'],
     ['signalProcess', id, 18, { tree: true }], ['followLogs', id, { lines: 1 }], ['nextRecords', 1], ['endFollow', 1], ['endFollow', 1],
@@ -55,7 +56,7 @@ test('every event has its form', async () => {
   expect(await wrapper.event('stdout', ({ processId }) => processId === id)).toMatchObject({ base64: true, data: expect.stringMatching(/^eHh4/) })
   await wrapper.call('stopProcess', id)
   const seen = new Set(wrapper.notices.map(({ params }) => params[0]))
-  const rare = ['metrics', 'lost']
+  const rare = ['metrics', 'lost', 'queued']
   expect(Object.keys(schema.definitions.events).filter(name => !seen.has(name) && !rare.includes(name))).toEqual([])
 })
 
