@@ -178,7 +178,7 @@ static void on_timer(uv_timer_t *timer) {
   const pm__readings_t *readings = &m->meter_room.readings;
   uint64_t until = uv_hrtime() + slice;
   bool is_on = m->options.value[PM_OPT_MONITOR_INTERVAL] > 0;
-  if (is_on && !m->sampling && uv_now(m->loop) >= m->next_round) begin_round(m, true);
+  if (is_on && m->live > 0 && !m->sampling && uv_now(m->loop) >= m->next_round) begin_round(m, true);
   bool is_done = finish_unfinished(m, until);
   if (readings->under_way) {
     /* All threads of the pool may be held up; then it will be done here. */
@@ -200,6 +200,11 @@ static void on_timer(uv_timer_t *timer) {
 void pm__monitor_start(pm_manager_t *m) {
   if (m->meter_room.most == 0) m->meter_room.most = pm__metrics_most_open();
   if (!uv_is_active((uv_handle_t *)&m->monitor)) await_round(m);
+}
+
+void pm__monitor_rest(pm_manager_t *m) {
+  m->unfinished = false;
+  pm__metrics_close_starts(&m->meter_room.starts);
 }
 
 /* ---- on request ------------------------------------------------------------------------- */

@@ -10,6 +10,9 @@
 /* Sees to it that the timer runs while something lives (monitorInterval > 0). */
 void pm__monitor_start(pm_manager_t *m);
 
+/* Nothing lives any more: what samples of all keep open is given back. */
+void pm__monitor_rest(pm_manager_t *m);
+
 /* Samples a run if its last sample is older than a second (20 ms in its first second).
  * Not longer than until (uv_hrtime): a large tree is left to the loop's next turns, and
  * has its old figures meanwhile. Never fails: where nothing can be read they stay as they

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "events.h"
 #include "log_file.h"
+#include "monitor.h"
 #include "private_dir.h"
 #include "run.h"
 #include "spawn_queue.h"
@@ -115,7 +116,7 @@ static void set_state(pm__process_t *p, pm__state_t state) {
   uv_timer_stop(&p->timer);
   pm__spawn_queue_remove(p);
   if (pm__process_is_live(p) && !was_live) m->live++;
-  if (!pm__process_is_live(p) && was_live) m->live--;
+  if (!pm__process_is_live(p) && was_live && --m->live == 0) pm__monitor_rest(m);
   if (was_ended) pm__table_mark_live(m, p);
   if (state == PM__EXITED || state == PM__FAILED) {
     pm__private_dir_remove_later(p);
