@@ -61,7 +61,7 @@ describe('limits.memory', () => {
     const lines = (await manager.metricsText()).split('\n')
     expect(lines).toContain(`mcp_process_limit_memory_bytes{id="over"} ${32 * MB}`)
     expect(lines).toContain('mcp_process_limits_reached_total{id="over"} 1')
-    expect(lines).toContain('mcp_process_exits_total{id="over",outcome="signal"} 1')
+    expect(lines).toContain('mcp_process_exits_total{id="over",outcome="limit"} 1')
     expect(lines).toContain('mcp_process_exits_total{id="over",outcome="requested"} 0')
   })
 
