@@ -95,7 +95,7 @@ async function measure(driver, { count, samples, calls }) {
   if (calls > 0) {
     Object.assign(figures, await measureStatus(driver, tokens[0], calls))
   } else {
-    for (let i = 0; i < 3; i++) await sampleOf(driver, pids)
+    for (let i = 0; i < samples; i++) await sampleOf(driver, pids)
     Object.assign(figures, await measureCpu(driver, pids, samples))
     figures.started = (await measureCpu(driver, pids, samples, () => execFileSync('/bin/true'))).cpu
     figures.busy = await measureBusy(driver, pids, samples)

@@ -24,14 +24,16 @@ typedef struct pm__kept {
 
 #define PM__KEPT_NOTHING ((pm__kept_t){.source = PM__METRICS_SOURCE_INVALID, .place = -1})
 
+/* What tells most of them apart stands together, in one line of the cache: another
+ * processor has written it. */
 typedef struct pm__reading {
   pm__metrics_source_t source;
   pm__kept_kind_t kind;
   bool released;     /* to be closed when all has been read: the loop's thread says so */
   int r;             /* 0 or a negative error; of these and what follows the thread that reads is the master */
   uint64_t at;       /* when: pm__metrics_now */
+  uint64_t value;    /* a list's digest, what has run */
   pm__usage_t usage; /* PM__KEPT_USAGE */
-  uint64_t value;    /* the others: a list's digest, what has run */
 } pm__reading_t;
 
 /* All zeros is an empty one. */
