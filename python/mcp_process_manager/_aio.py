@@ -19,9 +19,8 @@ from ._values import with_floats
 
 #: What events() is about if it is not said.
 DEFAULT_EVENTS = (
-    "stdout", "stderr", "spawn", "exit", "error", "restart", "backoff", "queued", "stop", "drain", "limit", "message", "stray",
-    "lost",
-    WRAPPER_EXIT,
+    "stdout", "stderr", "spawn", "exit", "error", "restart", "backoff", "queued", "stop", "drain", "limit", "message",
+    "stray", "lost", WRAPPER_EXIT,
 )
 
 # Events that wait for a task; beyond, those behind them wait in the wrapper.

@@ -398,6 +398,7 @@ class LifecycleTest(ManagerTestCase):
         self.assertIs(type(metrics['cpu']), float)
         recorder = Recorder(manager, 'metrics')
         self.assertIn(process_id, recorder.wait('metrics')['processes'])
+        until(lambda: manager.get_metrics_history(process_id)['count'] > 0, 'a sample was kept')
         history = manager.get_metrics_history(process_id, {'since': 0})
         self.assertEqual(len(history['samples']), history['count'])
         self.assertGreater(history['memory']['max'], 0)
