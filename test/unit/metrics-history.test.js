@@ -111,16 +111,24 @@ describe('getMetricsHistory', () => {
     expect({ ...summary, samples: all.samples }).toEqual(all)
   })
 
-  test('tells a burning start from an idle one by its mean', async () => {
-    const manager = makeManager({ monitorInterval: 100, metricsHistory: 100 })
+  test('tells a burning start from an idle one, and as much as the kernel does', async () => {
+    const manager = makeManager({ monitorInterval: 100, metricsHistory: 1000 })
     const busy = manager.spawnProcess(burn())
     const lazy = await startReady(manager, idle())
-    await Promise.all([sampled(manager, busy, 5), sampled(manager, lazy, 5)])
+    const spans = id => manager.getMetricsHistory(id).samples.reduce((sum, { span }) => sum + span, 0)
+    const used = id => manager.getMetricsHistory(id).samples.reduce((sum, { cpu, span }) => sum + cpu / 100 * span, 0)
+    /* However much a busy machine gives it at a time. */
+    await until(() => used(busy) > 500, 'it has burnt half a second', 60000)
+    await sampled(manager, lazy, 5)
     const { cpu } = manager.getMetricsHistory(busy)
-    expect(cpu.mean).toBeGreaterThan(manager.getMetricsHistory(lazy).cpu.mean + 10)
+    expect(cpu.mean).toBeCloseTo(used(busy) / spans(busy) * 100, 3)
     expect(cpu.min).toBeLessThanOrEqual(cpu.mean)
     expect(cpu.mean).toBeLessThanOrEqual(cpu.max)
-  })
+    const told = used(busy)
+    const { userCPUTime, systemCPUTime } = await manager.getProcessMetrics(busy)
+    expect(told).toBeLessThanOrEqual((userCPUTime + systemCPUTime) / 1000 + 1)
+    expect(used(lazy)).toBeLessThan(told)
+  }, 70000)
 
   test('keeps nothing by default, and nothing of what never ran', async () => {
     const manager = makeManager({ monitorInterval: 50 })

@@ -130,7 +130,7 @@ describe('cpu', () => {
       const really = (used() - before) / (performance.now() - began) * 100
       /* What runs at the ends of the window has not been waited for. */
       expectAbout(cpu, really, 30)
-      expect(cpu).toBeGreaterThan(5)
+      expect(cpu).toBeGreaterThanOrEqual(really / 4)
     }
   }, 15000)
 
