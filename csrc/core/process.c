@@ -129,9 +129,11 @@ static void set_state(pm__process_t *p, pm__state_t state) {
 static void on_timer(uv_timer_t *timer) {
   pm__process_t *p = timer->data;
   pm_manager_t *m = p->manager;
+  const pm__run_t *run = p->run;
   pm__events_deliver(m);
-  /* A listener may have brought it into a state with a deadline of its own. */
-  if (m->closing || uv_is_active((uv_handle_t *)timer)) return;
+  /* A listener may have started it again, or brought it into a state with a deadline of
+   * its own. */
+  if (m->closing || p->run != run || uv_is_active((uv_handle_t *)timer)) return;
   pm__process_handle(p, PM__DEADLINE);
   pm__events_deliver(m);
 }

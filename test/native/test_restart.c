@@ -346,6 +346,37 @@ static void test_deadline_of_an_earlier_wait(void **state) {
   host_close(&h);
 }
 
+/* The same, and it is running then: that has no deadline. */
+static void test_deadline_of_what_runs_again(void **state) {
+  (void)state;
+  enum { DELAY = 100 };
+  host_t h;
+  open_host(&h);
+  h.options.value[PM_OPT_RESTART_DELAY] = DELAY;
+  h.options.value[PM_OPT_RESTART_JITTER] = 0;
+  host_spawn(&h, "b", "exit-with", "0");
+  host_wait(&h, "b", PM_EVENT_EXIT, 1);
+  answer_t answer = {.host = &h};
+  h.arg = &answer;
+  host_spawn(&h, "a", "say-ready");
+  host_wait_output(&h, "a", "ready\n");
+  assert_int_equal(pm_process_signal(h.m, str("a"), SIGKILL, true), 0);
+  host_wait(&h, "a", PM_EVENT_BACKOFF, 1);
+  uv_timer_t timer;
+  uv_timer_init(&h.loop, &timer);
+  timer.data = &h;
+  uv_timer_start(&timer, stop_the_ended, DELAY / 2, 0);
+  usleep(2 * DELAY * 1000);
+  uv_run(&h.loop, UV_RUN_NOWAIT);
+  assert_state(&h, "a", "running", "running");
+  assert_true(host_answer(&h, &answer));
+  host_wait_output(&h, "a", "ready\nready\n");
+  assert_int_equal(host_count(&h, "a", PM_EVENT_EXIT), 1);
+  host_end(&h, "a");
+  assert_int_equal(host_count(&h, "a", PM_EVENT_EXIT), 2);
+  host_close(&h);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_of_running),
@@ -362,6 +393,7 @@ int main(void) {
       cmocka_unit_test(test_stable_resets),
       cmocka_unit_test(test_logs_are_kept),
       cmocka_unit_test(test_deadline_of_an_earlier_wait),
+      cmocka_unit_test(test_deadline_of_what_runs_again),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@ const { execFileSync, spawn } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { preload } = require('../support/manager')
+const { preload, portable } = require('../support/manager')
 const { checkTraffic } = require('../support/wrapper')
 
 const root = path.join(__dirname, '..', '..')
@@ -28,8 +28,9 @@ function lookForPython () {
 const { version, problem } = lookForPython()
 if (problem) console.warn(`The Python suites are left out: ${problem}`)
 
-/* A sanitizer's runtime would be loaded into Python as well, and into all that it starts. */
-const suite = problem || preload ? test.skip : test
+/* A sanitizer's runtime would be loaded into Python as well, and into all that it starts. Without keepers what is
+ * promised of trees and limits does not hold. */
+const suite = problem || preload || portable ? test.skip : test
 
 /** Runs a suite with warnings as errors; answers its exit code, and all that it says. */
 function run (file, args = [], env = {}) {
