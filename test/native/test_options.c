@@ -22,8 +22,6 @@ static void test_table_names_defaults_and_scope(void **state) {
       [PM_OPT_MAX_TOTAL_MEMORY] = {"maxTotalMemory", INFINITY, false},
       [PM_OPT_MAX_SPAWNS_PER_SECOND] = {"maxSpawnsPerSecond", 20, false},
       [PM_OPT_METRICS_HISTORY] = {"metricsHistory", 0, true},
-      [PM_OPT_MAX_TOTAL_MEMORY] = {"maxTotalMemory", INFINITY, false},
-      [PM_OPT_MAX_SPAWNS_PER_SECOND] = {"maxSpawnsPerSecond", 20, false},
       [PM_OPT_MAX_LOG_LINES] = {"maxLogLines", 1000, true},
       [PM_OPT_MAX_LOG_BYTES] = {"maxLogBytes", 4.0 * 1024 * 1024, true},
       [PM_OPT_STOP_TIMEOUT] = {"stopTimeout", 5000, true},
@@ -63,8 +61,6 @@ static void test_table_names_defaults_and_scope(void **state) {
       [PM_OPT_LIMIT_MEMORY] = {"limits.memory", INFINITY, true},
       [PM_OPT_LIMIT_MEMORY_ACTION] = {"limits.memoryAction", PM_MEMORY_RESTART, true},
       [PM_OPT_LIMIT_NICE] = {"limits.nice", 0, true},
-      [PM_OPT_LIMIT_MEMORY] = {"limits.memory", INFINITY, true},
-      [PM_OPT_LIMIT_MEMORY_ACTION] = {"limits.memoryAction", PM_MEMORY_RESTART, true},
   };
   pm_options_t o;
   memset(&o, 0xff, sizeof(o));
