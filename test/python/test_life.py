@@ -106,20 +106,24 @@ class HostEndTest(unittest.TestCase):
 class CtrlCTest(unittest.TestCase):
     def test_it_is_the_hosts_affair(self):
         script = '''
-            import os, signal
-            from support import Recorder
+            import os, signal, threading
+            from support import Recorder, until
             from process_manager_impl import ProcessManagerImpl
             with ProcessManagerImpl({'stopTimeout': 100}) as manager:
                 recorder = Recorder(manager, 'stdout')
                 stubborn = 'trap "" TERM; echo ready; while :; do sleep 1; done'
                 manager.spawn_process({'id': 'it', 'command': 'sh', 'args': ['-c', stubborn]})
                 recorder.wait_text('stdout', 'ready')
-                signal.setitimer(signal.ITIMER_REAL, 0.2)
-                signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGINT))
+                def press():
+                    until(lambda: manager.get_process_status('it')['state'] == 'stopping', 'the stop had begun')
+                    os.killpg(0, signal.SIGINT)
+                thread = threading.Thread(target=press)
+                thread.start()
                 try:
                     manager.stop_process('it', 60000)
                 except KeyboardInterrupt:
                     print(manager.get_process_status('it')['state'])
+                thread.join()
         '''
         self.assertEqual(run_python(script, start_new_session=True), (0, 'stopping\n', ''))
 
@@ -202,9 +206,10 @@ class WrapperEndTest(ManagerTestCase):
                 self.assertEqual(self.make().list_processes(), [])
 
     def test_one_that_does_not_answer(self):
-        manager = self.make(request_timeout=0.5)
+        manager = self.make()
         self.start_ready(manager)
-        os.kill(manager.wrapper_pid, signal.SIGSTOP)
+        manager._session.request_timeout = 0.5
+        self.stop_for_a_while(manager.wrapper_pid)
         try:
             with self.assertRaisesRegex(TimeoutError, r'not answered getProcessStatus or a ping within 0\.5 s') as caught:
                 manager.get_process_status('x')
@@ -212,6 +217,15 @@ class WrapperEndTest(ManagerTestCase):
         finally:
             os.kill(manager.wrapper_pid, signal.SIGCONT)
         until(lambda: self.answers(manager), 'it answered again')
+        manager._session.request_timeout = LIMIT
+
+    def stop_for_a_while(self, pid):
+        """Until this test is over, or this process in any way: a stopped wrapper does not see that its host is gone."""
+        guard = subprocess.Popen(
+            ['sh', '-c', f'read line; kill -CONT {pid}'], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        self.addCleanup(guard.communicate)
+        os.kill(pid, signal.SIGSTOP)
 
     @staticmethod
     def answers(manager):
@@ -221,14 +235,16 @@ class WrapperEndTest(ManagerTestCase):
             return False
 
     def test_a_long_call_is_no_timeout(self):
-        manager = self.make(request_timeout=0.6)
+        manager = self.make()
         process_id = self.start_ready(manager, self.stubborn)
-        self.assertIs(manager.stop_process(process_id, 2000), True)
+        manager._session.request_timeout = 1
+        self.assertIs(manager.stop_process(process_id, 2500), True)
+        manager._session.request_timeout = LIMIT
 
     def test_one_that_hangs_is_killed(self):
         manager = self.make(request_timeout=0.2)
         wrapper = manager.wrapper_pid
-        os.kill(wrapper, signal.SIGSTOP)
+        self.stop_for_a_while(wrapper)
         with self.assertRaises(TimeoutError):
             manager.cleanup()
         self.assertFalse(is_alive(wrapper))
@@ -345,10 +361,12 @@ class ForkTest(unittest.TestCase):
             pid = os.fork()
             if pid == 0:
                 signal.pause()
-            manager.cleanup()
-            print(os.waitpid(pid, os.WNOHANG))
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            try:
+                manager.cleanup()
+                print(os.waitpid(pid, os.WNOHANG))
+            finally:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
         '''
         self.assertEqual(run_python(script, *FORKING), (0, '(0, 0)\n', ''))
 

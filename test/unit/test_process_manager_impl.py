@@ -409,12 +409,13 @@ class LifecycleTest(ManagerTestCase):
         manager = self.make()
         stubborn = self.start_ready(manager, 'trap "" TERM; echo ready; while :; do sleep 1; done')
         answers = []
-        thread = threading.Thread(target=lambda: answers.append(manager.stop_process(stubborn, 1000)))
+        thread = threading.Thread(target=lambda: answers.append(manager.stop_process(stubborn, 60000)))
         thread.start()
         until(lambda: manager.get_process_status(stubborn)['state'] == 'stopping', 'the stop had begun')
         for _ in range(20):
             self.assertEqual(manager.get_process_status(stubborn)['state'], 'stopping')
         self.assertEqual(answers, [])
+        manager.signal_process(stubborn, 'SIGKILL')
         thread.join(LIMIT)
         self.assertEqual(answers, [True])
 
@@ -438,6 +439,7 @@ class LifecycleTest(ManagerTestCase):
             thread.start()
         for thread in threads:
             thread.join(LIMIT)
+        self.assertFalse(any(thread.is_alive() for thread in threads))
         self.assertEqual(problems, [])
         self.assertEqual(len(manager.list_processes()), 16)
 

@@ -67,8 +67,9 @@ test('requests run beside each other', async () => {
   const id = await wrapper.call('spawnProcess', { command: fixture('ignore-term') })
   await wrapper.event('stdout')
   const order = []
-  const stop = wrapper.call('stopProcess', id, 300).then(() => order.push('stop'))
+  const stop = wrapper.call('stopProcess', id, 60000).then(() => order.push('stop'))
   for (let i = 0; i < 10; i++) order.push((await wrapper.call('getProcessStatus', id)).state)
+  await wrapper.call('signalProcess', id, 'SIGKILL')
   await stop
   expect(order).toEqual([...Array(10).fill('stopping'), 'stop'])
 })
