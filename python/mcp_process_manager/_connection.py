@@ -1,6 +1,8 @@
 """Requests to one wrapper, from any number of threads, and what it tells by itself."""
 
+import logging
 import os
+import re
 import select
 import threading
 import weakref
@@ -25,6 +27,11 @@ _ACK = 1 << 18
 _AWAY = 0.002
 _LONGEST_AWAY = 0.016
 _OFTEN = 4
+
+# How an answer begins.
+_ANSWER = re.compile(rb'\{"jsonrpc":"2\.0","id":(\d+),')
+
+logger = logging.getLogger("mcp_process_manager")
 
 Notice = Tuple[str, Any]
 Answer = Dict[str, Any]
@@ -287,15 +294,13 @@ class Connection:
             self._is_at_end = self._is_at_end or not last
             return
         if len(self._chunks) == 1 and last.index(b"\n") == len(last) - 1:
-            self._messages.append(decode(last.decode())[0])
+            self._messages.extend(_decode_lines(last[:-1]))
             self._chunks = deque()
             self._total += len(last)
             return
         data = b"".join(self._chunks)
         end = data.rindex(b"\n")
-        # A line end is never inside of JSON: one text of many lines is decoded at once.
-        text = data[:end].decode()
-        messages = decode(f"[{text}]".replace("\n", ","))[0]
+        messages = _decode_lines(data[:end])
         rest = deque((data[end + 1:],) if end + 1 < len(data) else ())
         self._messages.extend(messages)
         self._chunks = rest
@@ -319,12 +324,23 @@ class Connection:
                     if self._is_at_end:
                         break
                     self._has_told_thread = False
-                    self._pump(None)
+                    self._pump_on()
                     stays_away = self._has_told_thread
                 if stays_away:
                     self._stay_away()
         finally:
             self._finish()
+
+    def _pump_on(self) -> None:
+        """Nothing but the end of the pipe ends the connection, and with it all processes."""
+        try:
+            self._pump(None)
+        except OSError:
+            raise
+        except Exception:
+            logger.exception("What the wrapper has sent could not be dealt with")
+            if self._messages:
+                self._messages.popleft()
 
     def _stay_away(self) -> None:
         """Who has called once may call again, and then find nobody reading. Who calls often reads all there is."""
@@ -381,6 +397,29 @@ class Connection:
         self._outgoing.clear()
         self._pending.clear()
         self._wrapper.disown()
+
+
+def _decode_lines(data: bytes) -> List[Any]:
+    """The messages of whole lines. One that Python cannot decode is not given to anybody, but spoils no other."""
+    try:
+        text = data.decode()
+        # A line end is never inside of JSON: one text of many lines is decoded at once.
+        messages: List[Any] = decode(f"[{text}]".replace("\n", ","))[0]
+        return messages
+    except (RecursionError, ValueError):
+        return [message for line in data.split(b"\n") for message in _decode_line(line)]
+
+
+def _decode_line(line: bytes) -> List[Any]:
+    try:
+        return [decode(line.decode())[0]]
+    except (RecursionError, ValueError) as error:
+        problem = f"What the wrapper has sent cannot be read: {error}"
+    logger.error("%s", problem)
+    found = _ANSWER.match(line)
+    if found is None:
+        return []
+    return [{"id": int(found.group(1)), "error": {"code": -32700, "message": problem, "data": {"code": "ERR_UNREADABLE"}}}]
 
 
 def closed() -> ProcessManagerError:

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'python'))
 
 from support import LIMIT, ManagerTestCase, Recorder, environment, is_alive, until  # noqa: E402
 
+from mcp_process_manager._connection import Waiter  # noqa: E402
 from process_manager_contract import ProcessManagerContract  # noqa: E402
 from process_manager_impl import (  # noqa: E402
     OperationError, ProcessManagerError, ProcessManagerImpl, UnknownProcessError
@@ -203,6 +204,36 @@ class InputOutputTest(ManagerTestCase):
         line = recorder.wait('line')
         self.assertEqual(line['line'], b'\xff')
         self.assertNotIn('base64', line)
+
+    def test_no_depth_of_a_message_ends_the_wrapper(self):
+        manager = self.make()
+        recorder = Recorder(manager, 'message', 'stray')
+        process_id = manager.spawn_process({'command': 'cat', 'messages': 'json'})
+        for depth in (199, 200, 1200, 20000):
+            manager.write_stdin(process_id, '[{"a":1,"b":' + '[' * (depth - 2) + ']' * (depth - 2) + '},null]\n')
+        manager.write_stdin(process_id, '[]\n')
+        recorder.wait('message', lambda payload: payload['message'] == [])
+        self.assertEqual([name for name, _ in recorder.seen], ['message', 'message', 'stray', 'stray', 'message'])
+        self.assertEqual(recorder.seen[3][1]['line'], '[{"a":1,"b":' + '[' * 19998 + ']' * 19998 + '},null]')
+
+    def test_a_line_that_cannot_be_read_spoils_no_other(self):
+        manager = self.make()
+        connection = manager._session._connection
+        deep = b'[' * 100000 + b']' * 100000
+        waiter = Waiter()
+        with connection._reading:
+            connection._pending[1 << 40] = waiter
+            connection._chunks.append(
+                b'{"jsonrpc":"2.0","method":"event","params":["x",' + deep + b']}\n\xff\n'
+                b'{"jsonrpc":"2.0","id":%d,"result":%s}\n' % (1 << 40, deep)
+            )
+            with self.assertLogs('mcp_process_manager', 'ERROR') as logs:
+                connection._decode()
+        self.assertEqual(len(logs.output), 3)
+        self.assertEqual(manager.list_processes(), [])
+        with self.assertRaises(ProcessManagerError) as caught:
+            waiter.result()
+        self.assertEqual(caught.exception.code, 'ERR_UNREADABLE')
 
     def test_messages(self):
         manager = self.make()

@@ -60,6 +60,17 @@ test('every event has its form', async () => {
   expect(Object.keys(schema.definitions.events).filter(name => !seen.has(name) && !rare.includes(name))).toEqual([])
 })
 
+test('a message that is nested deep is a line', async () => {
+  const wrapper = new Wrapper()
+  await wrapper.initialize()
+  await wrapper.call('subscribe', 'message', 'stray')
+  const id = await wrapper.call('spawnProcess', { command: 'cat', messages: 'json' })
+  const line = `{"a":[1,{"é":"\\""}],"b":${'['.repeat(20000)}${']'.repeat(20000)}}`
+  await wrapper.call('writeStdin', id, `${line}\n{"a":[]}\n`)
+  expect(await wrapper.event('stray')).toEqual({ processId: id, line })
+  expect(await wrapper.event('message')).toEqual({ processId: id, message: { a: [] } })
+})
+
 test('requests run beside each other', async () => {
   const wrapper = new Wrapper()
   await wrapper.initialize()
