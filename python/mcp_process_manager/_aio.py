@@ -25,8 +25,6 @@ DEFAULT_EVENTS = (
 
 # Events that wait for a task; beyond, those behind them wait in the wrapper.
 _MOST_WAITING = 1000
-# More is written by another thread: the loop would wait until the wrapper has read it.
-_LONG = 32 * 1024
 
 
 class Event(NamedTuple):
@@ -246,12 +244,12 @@ class AsyncProcessManager:
         """A call of one wrapper; for the classes here."""
         loop = asyncio.get_running_loop()
         waiter = AsyncWaiter(loop)
-        number = await self._send(loop, connection, waiter, method, params)
-        seconds = self._session.request_timeout
+        connection.patience = seconds = self._session.request_timeout
+        number = self._send(loop, connection, waiter, method, params)
         try:
             while not await waiter.wait(seconds):
                 ping = AsyncWaiter(loop)
-                pinged = connection.request(ping, "ping", ())
+                pinged = self._send(loop, connection, ping, "ping", ())
                 if not await ping.wait(seconds):
                     connection.forget(pinged)
                     raise unanswered(method, seconds)
@@ -260,12 +258,13 @@ class AsyncProcessManager:
         return waiter.result()
 
     @staticmethod
-    async def _send(
+    def _send(
         loop: asyncio.AbstractEventLoop, connection: Connection, waiter: AsyncWaiter, method: str, params: Tuple[Any, ...]
     ) -> int:
-        if any(isinstance(value, str) and len(value) > _LONG for value in params):
-            return await loop.run_in_executor(None, connection.request, waiter, method, params)
-        return connection.request(waiter, method, params)
+        number = connection.request(waiter, method, params, False)
+        if connection.is_behind:
+            loop.run_in_executor(None, connection.drain)
+        return number
 
     async def call(self, method: str, *params: Any) -> Any:
         """Calls any method of the JavaScript class, by its name there."""

@@ -170,6 +170,17 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
             await exits.__anext__()
             self.assertEqual((await manager.get_process_logs(process_id))['stdout'][1].strip(), '3000000')
 
+    async def test_writes_go_out_in_their_order(self):
+        async with AsyncProcessManager() as manager:
+            process_id = await self.ready(manager, args=['-c', 'echo ready; exec tail -c 2'])
+            exits = manager.events('exit')
+            await asyncio.gather(
+                manager.write_stdin(process_id, 'x' * 300_000 + 'a'), manager.write_stdin(process_id, 'b'),
+                manager.close_stdin(process_id)
+            )
+            await exits.__anext__()
+            self.assertEqual((await manager.get_process_logs(process_id))['stdout'], ['ready', 'ab'])
+
     async def test_a_call_that_is_cancelled(self):
         async with AsyncProcessManager() as manager:
             stubborn = await self.ready(manager, **STUBBORN)

@@ -127,6 +127,41 @@ class CtrlCTest(unittest.TestCase):
         '''
         self.assertEqual(run_python(script, start_new_session=True), (0, 'stopping\n', ''))
 
+    def test_a_handler_that_raises_anywhere_leaves_nothing_locked(self):
+        script = '''
+            import random, signal, threading, time
+            from process_manager_impl import ProcessManagerImpl
+            class Tick(Exception):
+                pass
+            is_armed = False
+            def tick(*_):
+                if is_armed:
+                    raise Tick
+            signal.signal(signal.SIGALRM, tick)
+            manager = ProcessManagerImpl()
+            count, end = 0, time.monotonic() + 3
+            while time.monotonic() < end:
+                try:
+                    try:
+                        is_armed = True
+                        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0003, 0.003))
+                        while True:
+                            manager.get_process_status('x')
+                    finally:
+                        is_armed = False
+                except Tick:
+                    is_armed = False
+                    count += 1
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            seen = []
+            thread = threading.Thread(target=lambda: seen.append(manager.get_process_status('x')['status']))
+            thread.start()
+            thread.join(10)
+            print(count > 10, seen, manager.get_process_status('x')['status'], flush=True)
+            manager.cleanup()
+        '''
+        self.assertEqual(run_python(script), (0, "True ['unknown'] unknown\n", ''))
+
 
 class WrapperEndTest(ManagerTestCase):
     stubborn = 'trap "" TERM; echo ready; while :; do sleep 1; done'
@@ -240,6 +275,42 @@ class WrapperEndTest(ManagerTestCase):
         manager._session.request_timeout = 1
         self.assertIs(manager.stop_process(process_id, 2500), True)
         manager._session.request_timeout = LIMIT
+
+    def test_one_that_does_not_read_is_killed_too(self):
+        manager = self.make()
+        process_id = self.start_ready(manager)
+        wrapper = manager.wrapper_pid
+        self.stop_for_a_while(wrapper)
+        manager._session.request_timeout = 0.5
+        codes = []
+
+        def write():
+            try:
+                manager.write_stdin(process_id, 'x' * 500000)
+            except TimeoutError as error:
+                codes.append(error.code)
+        thread = threading.Thread(target=write)
+        thread.start()
+        until(lambda: manager._session._connection._batch[1], 'the pipe was full')
+        with self.assertRaises(TimeoutError):
+            manager.cleanup()
+        self.assertFalse(is_alive(wrapper))
+        thread.join(LIMIT)
+        self.assertEqual(codes, ['ERR_NO_ANSWER'])
+
+    def test_what_was_written_in_part_is_not_spoilt(self):
+        manager = self.make()
+        process_id = self.start_ready(manager, 'echo ready; exec wc -c')
+        exits = Recorder(manager, 'exit')
+        self.stop_for_a_while(manager.wrapper_pid)
+        manager._session.request_timeout = 0.2
+        with self.assertRaises(TimeoutError):
+            manager.write_stdin(process_id, 'x' * 500000)
+        os.kill(manager.wrapper_pid, signal.SIGCONT)
+        manager._session.request_timeout = LIMIT
+        manager.close_stdin(process_id)
+        exits.wait('exit')
+        self.assertEqual(manager.get_process_logs(process_id)['stdout'][1].strip(), '500000')
 
     def test_one_that_hangs_is_killed(self):
         manager = self.make(request_timeout=0.2)
