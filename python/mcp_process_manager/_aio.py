@@ -11,7 +11,7 @@ from typing import (
 
 from ._connection import Answer, Connection, result_of, unanswered
 from ._dispatch import WRAPPER_EXIT, Callback, Payload
-from ._errors import OperationError, ProcessManagerError
+from ._errors import InvalidArgumentError, OperationError, ProcessManagerError
 from ._locate import PathLike
 from ._manager import Data, data_params, message_params
 from ._session import Session
@@ -169,6 +169,12 @@ def _detach(session: Session, inbox: _Inbox, callbacks: List[Tuple[str, Callback
         session.off(name, callback)
 
 
+def _look_at(task: "asyncio.Future[None]") -> None:
+    """An error that nobody waits for any more is nobody's."""
+    if not task.cancelled():
+        task.exception()
+
+
 class AsyncLogIterator(AsyncIterator[Dict[str, Any]]):
     """As LogIterator."""
 
@@ -177,6 +183,7 @@ class AsyncLogIterator(AsyncIterator[Dict[str, Any]]):
         self._question = (process_id, options)
         self._connection: Optional[Connection] = None
         self._cursor = 0
+        self._page: "Optional[asyncio.Future[None]]" = None
         self._records: Deque[Dict[str, Any]] = deque()
         self._is_done = False
 
@@ -187,7 +194,16 @@ class AsyncLogIterator(AsyncIterator[Dict[str, Any]]):
         while not self._records:
             if self._is_done:
                 raise StopAsyncIteration
-            await self._fetch()
+            # Goes on if who waits for it is cancelled: the answer has lines that are not told again.
+            page = self._page
+            if page is None:
+                page = self._page = asyncio.ensure_future(self._fetch())
+                page.add_done_callback(_look_at)
+            try:
+                await asyncio.shield(page)
+            finally:
+                if page.done() and self._page is page:
+                    self._page = None
         return self._records.popleft()
 
     async def _fetch(self) -> None:
@@ -195,8 +211,18 @@ class AsyncLogIterator(AsyncIterator[Dict[str, Any]]):
             connection = await self._manager.start()
             self._cursor = await self._manager.request(connection, "followLogs", *self._question)
             self._connection = connection
-        page = await self._manager.request(self._connection, "nextRecords", self._cursor)
-        self._records.extend(page["records"])
+            if self._is_done:
+                connection.notify("endFollow", self._cursor)
+                return
+        try:
+            page = await self._manager.request(self._connection, "nextRecords", self._cursor)
+        except InvalidArgumentError as error:
+            # Closed just before this was asked.
+            if error.code != "ERR_UNKNOWN_CURSOR":
+                raise
+            page = {"records": (), "done": True}
+        if not self._is_done:
+            self._records.extend(page["records"])
         self._is_done = self._is_done or page["done"]
 
     async def aclose(self) -> None:

@@ -195,11 +195,15 @@ class Connection:
         waiter = Waiter()
         number = self.request(waiter, method, params)
         try:
-            while not self._wait(waiter, seconds):
-                self._ping(method, seconds)
+            self.wait(waiter, method, seconds)
         finally:
             self.forget(number)
         return waiter.result()
+
+    def wait(self, waiter: Waiter, method: str, seconds: float) -> None:
+        """The second half of a call; after an exception it may be called again."""
+        while not self._wait(waiter, seconds):
+            self._ping(method, seconds)
 
     def _ping(self, method: str, seconds: float) -> None:
         ping = Waiter()

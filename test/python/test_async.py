@@ -148,6 +148,21 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
             with self.assertRaises(StopAsyncIteration):
                 await rest
 
+    async def test_a_next_that_is_cancelled_loses_no_line(self):
+        async with AsyncProcessManager() as manager:
+            process_id = await self.ready(manager)
+            follower = manager.follow_logs(process_id, {'lines': 0})
+            with self.assertRaises(asyncio.TimeoutError):
+                await asyncio.wait_for(follower.__anext__(), 0.2)
+            for line in ('one', 'two'):
+                await manager.write_stdin(process_id, line + '\n')
+
+                async def has_come():
+                    return (await manager.get_process_logs(process_id))['stdout'][-1] == line
+                await self.until(has_come, 'it had come')
+            await manager.close_stdin(process_id)
+            self.assertEqual([record['line'] async for record in follower], ['one', 'two'])
+
     async def test_a_large_write_does_not_hold_up_the_loop(self):
         async with AsyncProcessManager() as manager:
             process_id = await self.ready(manager, args=['-c', 'echo ready; exec wc -c'])

@@ -293,6 +293,48 @@ class LogsTest(ManagerTestCase):
         lines = [int(record['line']) for record in manager.follow_logs(process_id, {'since': 0})]
         self.assertEqual(lines, list(range(1, 5001)))
 
+    def test_a_next_that_is_given_up_loses_no_line(self):
+        manager = self.make()
+        process_id = self.start_ready(manager)
+        follower = manager.follow_logs(process_id, {'lines': 0})
+
+        class GivenUp(Exception):
+            pass
+
+        def give_up(*_):
+            raise GivenUp
+        self.addCleanup(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, give_up))
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with self.assertRaises(GivenUp):
+            next(follower)
+        for line in ('one', 'two'):
+            manager.write_stdin(process_id, line + '\n')
+            until(lambda: manager.get_process_logs(process_id)['stdout'][-1] == line, 'it had come')
+        manager.close_stdin(process_id)
+        self.assertEqual([record['line'] for record in follower], ['one', 'two'])
+
+    def test_close_just_before_another_thread_asks(self):
+        manager = self.make()
+        follower = manager.follow_logs(self.start_ready(manager), {'lines': 0})
+        follower._connection.notify('endFollow', follower._cursor)
+        self.assertEqual(list(follower), [])
+
+    def test_two_threads_take_from_one(self):
+        manager = self.make()
+        process_id = self.start_ready(manager)
+        follower = manager.follow_logs(process_id, {'lines': 0})
+        seen = []
+        threads = [threading.Thread(target=lambda: seen.extend(follower)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        manager.write_stdin(process_id, '1\n2\n3\n')
+        until(lambda: len(seen) == 3, 'all had come')
+        manager.close_stdin(process_id)
+        for thread in threads:
+            thread.join(LIMIT / 3)
+        self.assertFalse(any(thread.is_alive() for thread in threads))
+        self.assertEqual(sorted(record['line'] for record in seen), ['1', '2', '3'])
+
     def test_close_ends_who_waits(self):
         manager = self.make()
         process_id = self.start_ready(manager)
