@@ -351,6 +351,14 @@ class LogsTest(ManagerTestCase):
 
 
 class EventsTest(ManagerTestCase):
+    def test_a_callback_that_exits_ends_no_event(self):
+        manager = self.make()
+        manager.on('spawn', lambda payload: sys.exit(3))
+        recorder = Recorder(manager, 'exit')
+        with self.assertLogs('mcp_process_manager', 'ERROR'):
+            manager.spawn_process({'command': 'true'})
+            recorder.wait('exit')
+
     def test_exit_and_error_wait_for_their_first_callback(self):
         manager = self.make()
         gone = [manager.spawn_process({'command': '/no/such', 'id': f'none-{i}'}) for i in range(3)]
