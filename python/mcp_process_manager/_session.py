@@ -196,8 +196,10 @@ class Session:
 
     def close(self, stop: bool) -> None:
         """Ends the wrapper, and with stop before that all processes as cleanup does."""
+        if self.is_foreign:
+            return  # Its locks may be held by a thread that is not there.
         with self._lock:
-            if self._is_closed or self.is_foreign:
+            if self._is_closed:
                 return
             connection = self._connection
         try:

@@ -404,6 +404,32 @@ class ForkTest(unittest.TestCase):
         wanted = 'ERR_FORKED True 3\n' * 3 + '[]\n'
         self.assertEqual(run_python(script, *FORKING), (0, wanted, ''))
 
+    def test_a_copy_made_while_another_thread_was_busy(self):
+        script = '''
+            import os, signal, threading
+            from process_manager_impl import ProcessManagerImpl
+            manager = ProcessManagerImpl()
+            is_held, is_over = threading.Event(), threading.Event()
+            def hold():
+                with manager._session._lock:
+                    is_held.set()
+                    is_over.wait()
+            thread = threading.Thread(target=hold)
+            thread.start()
+            is_held.wait()
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(10)
+                manager.cleanup()
+                del manager
+                os._exit(0)
+            print(os.waitpid(pid, 0)[1])
+            is_over.set()
+            thread.join()
+            manager.cleanup()
+        '''
+        self.assertEqual(run_python(script, *FORKING), (0, '0\n', ''))
+
     def test_multiprocessing_with_fork(self):
         script = '''
             import multiprocessing
