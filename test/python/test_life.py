@@ -12,12 +12,15 @@ import time
 import unittest
 import uuid
 from pathlib import Path
+from unittest import mock
 
 from support import (
     LIMIT, ManagerTestCase, PYTHON, Recorder, descriptors, environment, is_alive, survivors_with, until, zombies
 )
 
-from process_manager_impl import ProcessManagerImpl, WrapperError
+from mcp_process_manager import _connection
+from mcp_process_manager._wrapper import LONGEST_END
+from process_manager_impl import OperationError, ProcessManagerImpl, WrapperError
 
 HERE = Path(__file__).resolve().parent
 # A keeper gives its tree two seconds; the third is for all the rest, and a busy machine.
@@ -342,6 +345,28 @@ class LeakTest(ManagerTestCase):
         until(lambda: not is_alive(pid), 'the process was gone')
         self.assertFalse(is_alive(wrapper))
         self.assertEqual(zombies(), [])
+
+    def test_one_that_ends_in_the_middle_of_its_own_write_or_read(self):
+        for place in ('sum', 'decode'):
+            with self.subTest(place):
+                manager = ProcessManagerImpl()
+                wrapper, session = manager.wrapper_pid, manager._session
+                real = getattr(_connection, place, sum)
+                ended = []
+
+                def collect(*args):
+                    if not ended and threading.current_thread() is threading.main_thread():
+                        ended.append(True)
+                        session.close(False)  # As the finalizer does, in whatever the garbage collector interrupts.
+                    return real(*args)
+                begun = time.monotonic()
+                with mock.patch.object(_connection, place, collect, create=True):
+                    with self.assertRaises(OperationError):
+                        while True:
+                            manager.list_processes()
+                self.assertLess(time.monotonic() - begun, LONGEST_END)
+                self.assertEqual(ended, [True])
+                until(lambda: not is_alive(wrapper), 'the wrapper was gone')
 
     def test_no_warning_however_it_is_given_up(self):
         ends = (
