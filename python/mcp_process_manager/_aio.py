@@ -134,7 +134,10 @@ class _Inbox:
 class EventIterator(AsyncIterator[Event]):
     """The events of a manager, as (name, payload), until it is cleaned up or its wrapper has died."""
 
-    def __init__(self, session: Session, names: Tuple[str, ...], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, manager: "AsyncProcessManager", session: Session, names: Tuple[str, ...], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._manager = manager  # Ends when it is forgotten: not before its events are.
         inbox = _Inbox(loop)
         callbacks = [(name, _callback(inbox, name)) for name in names]
         self._inbox = inbox
@@ -377,7 +380,7 @@ class AsyncProcessManager:
         The manager has to be started. A task that does not keep up holds back processes that write to stdout.
         """
         self._check_started()
-        return EventIterator(self._session, names or DEFAULT_EVENTS, asyncio.get_running_loop())
+        return EventIterator(self, self._session, names or DEFAULT_EVENTS, asyncio.get_running_loop())
 
     def _check_started(self) -> None:
         if not self._session.is_connected:

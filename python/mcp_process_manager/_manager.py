@@ -40,10 +40,14 @@ def message_params(message: Any) -> "tuple[str, ...]":
 class LogIterator(Iterator[Dict[str, Any]]):
     """The lines of a log: those that are there, then each as it comes, until the process has ended for good."""
 
-    def __init__(self, session: Session, process_id: str, options: Optional[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, manager: "ProcessManagerImpl", session: Session, process_id: str, options: Optional[Mapping[str, Any]]
+    ) -> None:
+        self._manager = manager  # Ends when it is forgotten: not before its lines are.
         self._session = session
         self._connection = session.connect()
-        self._cursor = cast(int, session.call("followLogs", (process_id, options)))
+        # Of this wrapper, even if another takes its place by now.
+        self._cursor = cast(int, self._connection.call("followLogs", (process_id, options), session.request_timeout))
         self._asked: Optional[Waiter] = None
         self._records: Deque[Dict[str, Any]] = deque()
         self._is_done = False
@@ -187,7 +191,7 @@ class ProcessManagerImpl(ProcessManagerContract):
 
     def follow_logs(self, process_id: str, options: Optional[Mapping[str, Any]] = None) -> LogIterator:
         """An iterator of log records: the last ones, then each as it comes, until the process has ended for good."""
-        return LogIterator(self._session, process_id, options)
+        return LogIterator(self, self._session, process_id, options)
 
     def pause_output(self, process_id: str) -> bool:
         """Stops reading its stdout, so that it waits once the pipe is full; answers whether that is so."""

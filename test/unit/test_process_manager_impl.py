@@ -313,6 +313,12 @@ class LogsTest(ManagerTestCase):
         manager.close_stdin(process_id)
         self.assertEqual([record['line'] for record in follower], ['one', 'two'])
 
+    def test_it_keeps_its_manager(self):
+        def follow():
+            manager = ProcessManagerImpl()
+            return manager.follow_logs(manager.spawn_process({'command': 'sh', 'args': ['-c', 'echo 1; echo 2']}))
+        self.assertEqual([record['line'] for record in follow()], ['1', '2'])
+
     def test_close_just_before_another_thread_asks(self):
         manager = self.make()
         follower = manager.follow_logs(self.start_ready(manager), {'lines': 0})
