@@ -75,7 +75,7 @@ class Session:
         restart_wrapper: bool,
         request_timeout: float,
     ) -> None:
-        if not request_timeout > 0:
+        if isinstance(request_timeout, bool) or not isinstance(request_timeout, (int, float)) or not request_timeout > 0:
             raise InvalidArgumentError(
                 f"request_timeout must be more than 0 seconds; got {request_timeout!r}", "ERR_INVALID_ARG_VALUE"
             )

@@ -80,8 +80,8 @@ class ContractTest(ManagerTestCase):
             ({'command': 'sh', 'stopTimeout': -1}, r'config\.stopTimeout', 'ERR_OUT_OF_RANGE'),
             ({'command': 'sh', 'env': {'A': 1}}, r'config\.env\.A must be a string', 'ERR_INVALID_ARG_TYPE'),
             ({'command': 'sh', 'limits': {'cpus': 1}}, r'config\.limits has no limit "cpus"', 'ERR_UNKNOWN_LIMIT'),
-            ({'command': 'sh', 'stopTimeout': math.nan}, r'no form in JSON', 'ERR_INVALID_ARG_VALUE'),
-            ({'command': 'sh', 'args': [object()]}, r'no form in JSON', 'ERR_INVALID_ARG_VALUE'),
+            ({'command': 'sh', 'stopTimeout': math.nan}, r'^stopTimeout has no form in JSON: got nan$', 'ERR_INVALID_ARG_VALUE'),
+            ({'command': 'sh', 'args': ['x', object()]}, r'^args\[1\] has no form in JSON: .*object$', 'ERR_INVALID_ARG_VALUE'),
         ]
         for config, message, code in cases:
             with self.subTest(config=config), self.assertRaisesRegex(ValueError, message) as caught:
@@ -158,6 +158,22 @@ class ConfigTest(ManagerTestCase):
     def test_limits_hold(self):
         manager = self.make()
         self.assertEqual(self.run_shell(manager, 'ulimit -n', limits={'openFiles': 77}), ['77'])
+
+
+class PathTest(ManagerTestCase):
+    def test_paths_are_text(self):
+        manager = self.make()
+        with tempfile.TemporaryDirectory() as directory:
+            process_id = manager.spawn_process(
+                {'command': Path('/bin/sh'), 'args': ['-c', 'pwd; echo "$0"', Path('/x')], 'workingDir': Path(directory)}
+            )
+            lines = [record['line'] for record in manager.follow_logs(process_id)]
+        self.assertEqual(lines, [os.path.realpath(directory), '/x'])
+
+    def test_request_timeout(self):
+        for wrong in ('x', 0, -1, math.nan, None, True):
+            with self.subTest(wrong), self.assertRaisesRegex(ValueError, '^request_timeout must be more than 0 seconds; got'):
+                ProcessManagerImpl(request_timeout=wrong)
 
 
 class InputOutputTest(ManagerTestCase):
