@@ -1,6 +1,7 @@
 'use strict'
 
 const payloads = require('../events')
+const { isDeeper, textOf } = require('./nesting')
 const { ProtocolError, noticeText } = require('./replies')
 const { describe } = require('../errors')
 
@@ -15,6 +16,9 @@ const LAGS = 4 * 1024 * 1024
 const KEEPS_UP = 1024 * 1024
 /** And from which on what cannot be held back is left out. */
 const IS_LOST = 16 * 1024 * 1024
+
+/** Levels of a message that every reader of JSON can take. */
+const DEEPEST = 200
 
 /** Bytes have no form in JSON. */
 function encoded(payload, field) {
@@ -106,7 +110,13 @@ class EventStream {
         return
       }
     }
-    this.#send(name, encoded(payload, field))
+    if (name === 'message' && isDeeper(payload.message, DEEPEST)) this.#sendDeep(payload)
+    else this.#send(name, encoded(payload, field))
+  }
+
+  /* A host that cannot be told of it as a message has it as a line. */
+  #sendDeep({ message, ...rest }) {
+    if (this.#listeners.has('stray')) this.#send('stray', { ...rest, line: textOf(message) })
   }
 
   /* Each time: a process that has started anew is not paused any more. */

@@ -11,7 +11,7 @@ from typing import (
 
 from ._connection import Answer, Connection, result_of, unanswered
 from ._dispatch import WRAPPER_EXIT, Callback, Payload
-from ._errors import OperationError, ProcessManagerError
+from ._errors import InvalidArgumentError, OperationError, ProcessManagerError
 from ._locate import PathLike
 from ._manager import Data, data_params, message_params
 from ._session import Session
@@ -25,8 +25,6 @@ DEFAULT_EVENTS = (
 
 # Events that wait for a task; beyond, those behind them wait in the wrapper.
 _MOST_WAITING = 1000
-# More is written by another thread: the loop would wait until the wrapper has read it.
-_LONG = 32 * 1024
 
 
 class Event(NamedTuple):
@@ -136,7 +134,10 @@ class _Inbox:
 class EventIterator(AsyncIterator[Event]):
     """The events of a manager, as (name, payload), until it is cleaned up or its wrapper has died."""
 
-    def __init__(self, session: Session, names: Tuple[str, ...], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, manager: "AsyncProcessManager", session: Session, names: Tuple[str, ...], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._manager = manager  # Ends when it is forgotten: not before its events are.
         inbox = _Inbox(loop)
         callbacks = [(name, _callback(inbox, name)) for name in names]
         self._inbox = inbox
@@ -171,6 +172,12 @@ def _detach(session: Session, inbox: _Inbox, callbacks: List[Tuple[str, Callback
         session.off(name, callback)
 
 
+def _look_at(task: "asyncio.Future[None]") -> None:
+    """An error that nobody waits for any more is nobody's."""
+    if not task.cancelled():
+        task.exception()
+
+
 class AsyncLogIterator(AsyncIterator[Dict[str, Any]]):
     """As LogIterator."""
 
@@ -179,6 +186,7 @@ class AsyncLogIterator(AsyncIterator[Dict[str, Any]]):
         self._question = (process_id, options)
         self._connection: Optional[Connection] = None
         self._cursor = 0
+        self._page: "Optional[asyncio.Future[None]]" = None
         self._records: Deque[Dict[str, Any]] = deque()
         self._is_done = False
 
@@ -189,7 +197,16 @@ class AsyncLogIterator(AsyncIterator[Dict[str, Any]]):
         while not self._records:
             if self._is_done:
                 raise StopAsyncIteration
-            await self._fetch()
+            # Goes on if who waits for it is cancelled: the answer has lines that are not told again.
+            page = self._page
+            if page is None:
+                page = self._page = asyncio.ensure_future(self._fetch())
+                page.add_done_callback(_look_at)
+            try:
+                await asyncio.shield(page)
+            finally:
+                if page.done() and self._page is page:
+                    self._page = None
         return self._records.popleft()
 
     async def _fetch(self) -> None:
@@ -197,8 +214,18 @@ class AsyncLogIterator(AsyncIterator[Dict[str, Any]]):
             connection = await self._manager.start()
             self._cursor = await self._manager.request(connection, "followLogs", *self._question)
             self._connection = connection
-        page = await self._manager.request(self._connection, "nextRecords", self._cursor)
-        self._records.extend(page["records"])
+            if self._is_done:
+                connection.notify("endFollow", self._cursor)
+                return
+        try:
+            page = await self._manager.request(self._connection, "nextRecords", self._cursor)
+        except InvalidArgumentError as error:
+            # Closed just before this was asked.
+            if error.code != "ERR_UNKNOWN_CURSOR":
+                raise
+            page = {"records": (), "done": True}
+        if not self._is_done:
+            self._records.extend(page["records"])
         self._is_done = self._is_done or page["done"]
 
     async def aclose(self) -> None:
@@ -246,12 +273,12 @@ class AsyncProcessManager:
         """A call of one wrapper; for the classes here."""
         loop = asyncio.get_running_loop()
         waiter = AsyncWaiter(loop)
-        number = await self._send(loop, connection, waiter, method, params)
-        seconds = self._session.request_timeout
+        connection.patience = seconds = self._session.request_timeout
+        number = self._send(loop, connection, waiter, method, params)
         try:
             while not await waiter.wait(seconds):
                 ping = AsyncWaiter(loop)
-                pinged = connection.request(ping, "ping", ())
+                pinged = self._send(loop, connection, ping, "ping", ())
                 if not await ping.wait(seconds):
                     connection.forget(pinged)
                     raise unanswered(method, seconds)
@@ -260,12 +287,13 @@ class AsyncProcessManager:
         return waiter.result()
 
     @staticmethod
-    async def _send(
+    def _send(
         loop: asyncio.AbstractEventLoop, connection: Connection, waiter: AsyncWaiter, method: str, params: Tuple[Any, ...]
     ) -> int:
-        if any(isinstance(value, str) and len(value) > _LONG for value in params):
-            return await loop.run_in_executor(None, connection.request, waiter, method, params)
-        return connection.request(waiter, method, params)
+        number = connection.request(waiter, method, params, False)
+        if connection.is_behind:
+            loop.run_in_executor(None, connection.drain)
+        return number
 
     async def call(self, method: str, *params: Any) -> Any:
         """Calls any method of the JavaScript class, by its name there."""
@@ -352,7 +380,7 @@ class AsyncProcessManager:
         The manager has to be started. A task that does not keep up holds back processes that write to stdout.
         """
         self._check_started()
-        return EventIterator(self._session, names or DEFAULT_EVENTS, asyncio.get_running_loop())
+        return EventIterator(self, self._session, names or DEFAULT_EVENTS, asyncio.get_running_loop())
 
     def _check_started(self) -> None:
         if not self._session.is_connected:

@@ -1,11 +1,14 @@
 """Requests to one wrapper, from any number of threads, and what it tells by itself."""
 
+import logging
 import os
+import re
 import select
 import threading
 import weakref
 from collections import deque
-from itertools import count
+from itertools import compress, count, repeat
+from operator import methodcaller
 from time import monotonic, sleep
 from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple
 
@@ -26,8 +29,15 @@ _AWAY = 0.002
 _LONGEST_AWAY = 0.016
 _OFTEN = 4
 
+# How an answer begins.
+_ANSWER = re.compile(rb'\{"jsonrpc":"2\.0","id":(\d+),')
+
+logger = logging.getLogger("mcp_process_manager")
+
 Notice = Tuple[str, Any]
 Answer = Dict[str, Any]
+
+_release = methodcaller("release")
 
 _connections: "weakref.WeakSet[Connection]" = weakref.WeakSet()
 
@@ -103,8 +113,12 @@ class Connection:
         self._host = os.getpid()
 
         self._outgoing: Deque[bytes] = deque()
+        # What is written at the moment, and how much of it has been.
+        self._batch: Tuple[Deque[bytes], Deque[int]] = (deque(), deque())
         self._writing = threading.Lock()
         self._writer = 0
+        # Seconds for which a wrapper that does not read is waited for.
+        self.patience = 30.0
 
         self._reading = threading.RLock()
         self._chunks: Deque[bytes] = deque()
@@ -117,6 +131,7 @@ class Connection:
 
         self._wrapper = Wrapper(location, env)
         self.pid = self._wrapper.pid
+        os.set_blocking(self._wrapper.requests, False)
         self._poll = select.poll()
         self._poll.register(self._wrapper.answers, select.POLLIN)
         self._reader = threading.Thread(target=self._run, name="mcp-process-manager reader", daemon=True)
@@ -135,8 +150,8 @@ class Connection:
             self.abandon()
         return self._dead
 
-    def request(self, waiter: Any, method: str, params: Tuple[Any, ...]) -> int:
-        """Sends a request whose answer the waiter will be given; answers its id."""
+    def request(self, waiter: Any, method: str, params: Tuple[Any, ...], waits: bool = True) -> int:
+        """Sends a request whose answer the waiter will be given; answers its id. If it is not to wait, see is_behind."""
         if self._dead is not None:
             waiter.deliver(None, self._dead)
             return 0
@@ -144,7 +159,12 @@ class Connection:
         number = next(self._ids)
         self._pending[number] = waiter
         line = f'{{"jsonrpc":"2.0","id":{number},"method":"{method}","params":[{text}]}}\n'.encode()
-        if not self._send(line):
+        try:
+            is_sent = self._send(line, waits)
+        except BaseException:
+            self.forget(number)
+            raise
+        if not is_sent:
             self.forget(number)
             self._outgoing.remove(line)
             raise OperationError(
@@ -163,19 +183,27 @@ class Connection:
         if self.why_dead is not None:
             return
         text = encode_all(params)
-        self._send(f'{{"jsonrpc":"2.0","method":"{method}","params":[{text}]}}\n'.encode())
+        try:
+            self._send(f'{{"jsonrpc":"2.0","method":"{method}","params":[{text}]}}\n'.encode())
+        except RequestTimeoutError:
+            pass  # It is not answered anyhow, and goes out before the next.
 
     def call(self, method: str, params: Tuple[Any, ...], seconds: float) -> Any:
         """Waits for an answer. A wrapper that says nothing for so many seconds, not even to a ping, raises."""
         self._calls += 1
+        self.patience = seconds
         waiter = Waiter()
         number = self.request(waiter, method, params)
         try:
-            while not self._wait(waiter, seconds):
-                self._ping(method, seconds)
+            self.wait(waiter, method, seconds)
         finally:
             self.forget(number)
         return waiter.result()
+
+    def wait(self, waiter: Waiter, method: str, seconds: float) -> None:
+        """The second half of a call; after an exception it may be called again."""
+        while not self._wait(waiter, seconds):
+            self._ping(method, seconds)
 
     def _ping(self, method: str, seconds: float) -> None:
         ping = Waiter()
@@ -191,16 +219,23 @@ class Connection:
         while waiter.answer is None and waiter.error is None:
             if left <= 0:
                 return False
-            if self._is_at_end or not self._reading.acquire(False):
-                waiter.wait(left)
-            else:
-                try:
+            held: Deque[Any] = deque()
+            try:
+                if not self._is_at_end:
+                    _try(self._reading, held)
+                if held:
                     while left > 0 and self._pump(left) and waiter.answer is None:
                         left = end - monotonic()
+                else:
+                    waiter.wait(left)
+            finally:
+                try:
+                    is_over = bool(held)
+                    _let_go(held)
                 finally:
-                    self._reading.release()
-                    if self._pending:
-                        self._wake_another()
+                    _let_go(held)
+                if is_over and self._pending:
+                    self._wake_another()
             left = end - monotonic()
         return True
 
@@ -216,50 +251,89 @@ class Connection:
             self._acked = total
             self.notify("handled", total)
 
-    def _send(self, line: bytes) -> bool:
+    def _send(self, line: bytes, waits: bool = True) -> bool:
         """Whoever finds nobody writing writes for all, so that threads do not wait for each other.
 
         False: a handler runs in the middle of this thread's own write; the line waits for that.
         """
         self._outgoing.append(line)
-        while self._outgoing:
-            if not self._writing.acquire(False):
-                return self._writer != threading.get_ident()
+        return self._flush(waits)
+
+    def _flush(self, waits: bool) -> bool:
+        is_through = True
+        while is_through and self.is_behind:
+            held: Deque[Any] = deque()
             try:
+                _try(self._writing, held)
+                if not held:
+                    return self._writer != threading.get_ident()
                 self._writer = threading.get_ident()
-                self._write()
+                is_through = self._write(waits)
+            except BaseException:
+                if held:
+                    self._write(False)  # Of others too; they do not know that nobody writes any more.
+                raise
             finally:
-                self._writer = 0
-                self._writing.release()
+                try:
+                    if held:
+                        if self._is_closing:
+                            self._close_requests()
+                        self._writer = 0
+                    _let_go(held)
+                finally:
+                    _let_go(held)
         return True
 
-    def _write(self) -> None:
-        outgoing = self._outgoing
-        while outgoing:
-            data = outgoing.popleft()
-            if outgoing:
-                parts = [data]
-                while outgoing:
-                    parts.append(outgoing.popleft())
-                data = b"".join(parts)
-            if self._dead is not None or self._wrapper.requests < 0:
-                return
-            written: Deque[int] = deque()
-            try:
-                written.extend(map(os.write, (self._wrapper.requests,), (data,)))
-                if written[0] < len(data):
-                    self._write_rest(data, written)
-            except BrokenPipeError:
-                return  # Whoever reads finds out as well, and tells all who wait.
-            except BaseException:
-                # A signal handler has raised. Half a line would spoil all that follow, and it may be another's.
-                self._write_rest(data, written)
-                raise
+    @property
+    def is_behind(self) -> bool:
+        """Whether something waits to be written."""
+        return bool(self._outgoing or self._batch[0])
 
-    def _write_rest(self, data: bytes, written: Deque[int]) -> None:
-        view = memoryview(data)
-        while sum(written) < len(data):
-            written.extend(map(os.write, (self._wrapper.requests,), (view[sum(written):],)))
+    def drain(self) -> None:
+        """Writes what a write that did not wait has left."""
+        try:
+            self._flush(True)
+        except RequestTimeoutError:
+            pass  # Who waits for an answer finds out.
+
+    def _write(self, waits: bool) -> bool:
+        """False if the pipe is full and this is not to wait. Raises if nothing is read for too long; the rest stays."""
+        data = b""
+        while True:
+            lines, written = self._batch
+            if not lines:
+                if not self._outgoing:
+                    return True
+                lines.extend(map(deque.popleft, repeat(self._outgoing, len(self._outgoing))))
+                data = b""
+            data = data or b"".join(lines)
+            done = sum(written)
+            try:
+                if done == len(data) or self._dead is not None or self._wrapper.requests < 0:
+                    self._batch = (deque(), deque())
+                    continue
+                written.extend(map(os.write, (self._wrapper.requests,), (memoryview(data)[done:],)))
+            except BrokenPipeError:
+                # Whoever reads finds out as well, and tells all who wait.
+                self._batch = (deque(), deque())
+            except BlockingIOError:
+                if not waits:
+                    return False
+                self._wait_for_room()
+
+    def _wait_for_room(self) -> None:
+        poll = select.poll()
+        poll.register(self._wrapper.requests, select.POLLOUT)
+        if not poll.poll(min(self.patience, 86400.0) * 1000 + 1):
+            raise RequestTimeoutError(
+                f"The wrapper has read nothing of what is written to it for {self.patience:g} s", "ERR_NO_ANSWER"
+            ) from None
+
+    def _close_requests(self) -> None:
+        """By who holds _writing."""
+        end, self._wrapper.requests = self._wrapper.requests, -1
+        if end >= 0:
+            os.close(end)
 
     def _pump(self, seconds: Optional[float]) -> bool:
         """By who holds _reading: waits for something and hands it out. False at the end of the pipe."""
@@ -287,15 +361,13 @@ class Connection:
             self._is_at_end = self._is_at_end or not last
             return
         if len(self._chunks) == 1 and last.index(b"\n") == len(last) - 1:
-            self._messages.append(decode(last.decode())[0])
+            self._messages.extend(_decode_lines(last[:-1]))
             self._chunks = deque()
             self._total += len(last)
             return
         data = b"".join(self._chunks)
         end = data.rindex(b"\n")
-        # A line end is never inside of JSON: one text of many lines is decoded at once.
-        text = data[:end].decode()
-        messages = decode(f"[{text}]".replace("\n", ","))[0]
+        messages = _decode_lines(data[:end])
         rest = deque((data[end + 1:],) if end + 1 < len(data) else ())
         self._messages.extend(messages)
         self._chunks = rest
@@ -307,9 +379,11 @@ class Connection:
         elif message["id"] is None:
             self._fatal = from_answer(message["error"])
         else:
-            waiter = self._pending.pop(message["id"], None)
+            # Still there if a handler raises in between: then it is delivered again.
+            waiter = self._pending.get(message["id"])
             if waiter is not None and waiter.deliver(message, None):
                 self._has_told_thread = True
+            self._pending.pop(message["id"], None)
 
     def _run(self) -> None:
         """Reads while nobody waits for an answer, and finishes."""
@@ -319,12 +393,23 @@ class Connection:
                     if self._is_at_end:
                         break
                     self._has_told_thread = False
-                    self._pump(None)
+                    self._pump_on()
                     stays_away = self._has_told_thread
                 if stays_away:
                     self._stay_away()
         finally:
             self._finish()
+
+    def _pump_on(self) -> None:
+        """Nothing but the end of the pipe ends the connection, and with it all processes."""
+        try:
+            self._pump(None)
+        except OSError:
+            raise
+        except Exception:
+            logger.exception("What the wrapper has sent could not be dealt with")
+            if self._messages:
+                self._messages.popleft()
 
     def _stay_away(self) -> None:
         """Who has called once may call again, and then find nobody reading. Who calls often reads all there is."""
@@ -358,10 +443,17 @@ class Connection:
         """Ends the wrapper, if need be by force, and waits until it is gone, but not in the thread that reads."""
         if self.why_dead is None:
             self._is_closing = True
-            with self._writing:
-                if self._wrapper.requests >= 0:
-                    os.close(self._wrapper.requests)
-                    self._wrapper.requests = -1
+            if self._writer == threading.get_ident() and self._writing.locked():
+                return  # The garbage collector, in the middle of a write: that one closes the pipe.
+            if self._writing.acquire(timeout=LONGEST_END):
+                try:
+                    self._close_requests()
+                finally:
+                    self._writing.release()
+            else:
+                self._wrapper.kill()  # It does not read: who writes learns it now.
+        if getattr(self._reading, "_is_owned")():
+            return  # In the middle of reading: the thread would wait for this one.
         if self._host == os.getpid() and self._reader is not threading.current_thread():
             self._reader.join(LONGEST_END)
             if self._reader.is_alive():
@@ -378,9 +470,44 @@ class Connection:
         )
         self._writing = threading.Lock()
         self._reading = threading.RLock()
+        self._writer = 0
         self._outgoing.clear()
+        self._batch = (deque(), deque())
         self._pending.clear()
         self._wrapper.disown()
+
+
+def _try(lock: Any, held: Deque[Any]) -> None:
+    """Takes a lock, if it is free, and notes it in the same moment: a handler may raise behind any call."""
+    held.extend(compress((lock,), map(lock.acquire, (False,))))
+
+
+def _let_go(held: Deque[Any]) -> None:
+    """The same the other way round. In a finally twice: a handler may raise there as well, before the first."""
+    deque(map(_release, map(deque.popleft, repeat(held, len(held)))), 0)
+
+
+def _decode_lines(data: bytes) -> List[Any]:
+    """The messages of whole lines. One that Python cannot decode is not given to anybody, but spoils no other."""
+    try:
+        text = data.decode()
+        # A line end is never inside of JSON: one text of many lines is decoded at once.
+        messages: List[Any] = decode(f"[{text}]".replace("\n", ","))[0]
+        return messages
+    except (RecursionError, ValueError):
+        return [message for line in data.split(b"\n") for message in _decode_line(line)]
+
+
+def _decode_line(line: bytes) -> List[Any]:
+    try:
+        return [decode(line.decode())[0]]
+    except (RecursionError, ValueError) as error:
+        problem = f"What the wrapper has sent cannot be read: {error}"
+    logger.error("%s", problem)
+    found = _ANSWER.match(line)
+    if found is None:
+        return []
+    return [{"id": int(found.group(1)), "error": {"code": -32700, "message": problem, "data": {"code": "ERR_UNREADABLE"}}}]
 
 
 def closed() -> ProcessManagerError:

@@ -82,7 +82,10 @@ class Dispatcher:
             job = self._jobs.get()
             if job is None:
                 return
-            job()
+            try:
+                job()
+            except BaseException:
+                logger.exception("Events could not be dealt with")
             del job  # Not kept, with all that it refers to, until the next comes.
 
     def _give(self, notices: List[Notice], done: Callable[[], None]) -> None:
@@ -113,5 +116,5 @@ class Dispatcher:
         for callback in callbacks:
             try:
                 callback(payload)
-            except Exception:
+            except BaseException:  # Also SystemExit: in this thread it would end nothing but all events.
                 logger.exception("A callback of '%s' raised", name)

@@ -2,11 +2,21 @@
 
 import json
 import math
-from typing import Any, Callable, Tuple
+import os
+from typing import Any, Callable, Optional, Tuple
 
 from ._errors import InvalidArgumentError
 
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+def _path(value: Any) -> str:
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_path).encode
+# What a child is told is not guessed at.
+_encode_plain = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 # As the encoder has it, without the way to there.
 _quote: Callable[[str], str] = getattr(json.encoder, "encode_basestring_ascii")
@@ -26,7 +36,8 @@ def encode(value: Any) -> str:
     try:
         return _encode(_finite(value))
     except (TypeError, ValueError, RecursionError):
-        raise InvalidArgumentError(f"This has no form in JSON: {cause}", "ERR_INVALID_ARG_VALUE") from cause
+        problem = _problem(value, "") or f"This has no form in JSON: {cause}"
+        raise InvalidArgumentError(problem, "ERR_INVALID_ARG_VALUE") from cause
 
 
 def encode_all(values: Tuple[Any, ...]) -> str:
@@ -37,9 +48,27 @@ def encode_all(values: Tuple[Any, ...]) -> str:
 def encode_message(value: Any) -> str:
     """The same for a message to a child, whose JSON has no infinity either."""
     try:
-        return _encode(value)
+        return _encode_plain(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgumentError(f"message has no form in JSON: {error}", "ERR_INVALID_MESSAGE") from error
+
+
+def _problem(value: Any, place: str) -> Optional[str]:
+    """Which part of a value cannot be encoded, and what it is."""
+    try:
+        if isinstance(value, dict):
+            parts = [(f"{place}.{key}" if place else f"{key}", item) for key, item in value.items()]
+        elif isinstance(value, (list, tuple)):
+            parts = [(f"{place}[{i}]", item) for i, item in enumerate(value)]
+        else:
+            _encode(_finite(value))
+            return None
+        return next(filter(None, (_problem(item, where) for where, item in parts)), None)
+    except RecursionError:
+        return None
+    except (TypeError, ValueError):
+        got = "nan" if isinstance(value, float) else f"a value of type {type(value).__name__}"
+        return f"{place or 'This'} has no form in JSON: got {got}"
 
 
 def _finite(value: Any) -> Any:

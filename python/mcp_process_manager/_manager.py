@@ -6,8 +6,9 @@ from types import TracebackType
 from typing import Any, Deque, Dict, Iterator, List, Mapping, NoReturn, Optional, Type, Union, cast, overload
 
 from ._contract import ProcessManagerContract
+from ._connection import Waiter
 from ._dispatch import Callback, Payload
-from ._errors import ProcessManagerError
+from ._errors import InvalidArgumentError, ProcessManagerError
 from ._json import encode_message
 from ._locate import PathLike
 from ._session import Session
@@ -39,10 +40,15 @@ def message_params(message: Any) -> "tuple[str, ...]":
 class LogIterator(Iterator[Dict[str, Any]]):
     """The lines of a log: those that are there, then each as it comes, until the process has ended for good."""
 
-    def __init__(self, session: Session, process_id: str, options: Optional[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, manager: "ProcessManagerImpl", session: Session, process_id: str, options: Optional[Mapping[str, Any]]
+    ) -> None:
+        self._manager = manager  # Ends when it is forgotten: not before its lines are.
         self._session = session
         self._connection = session.connect()
-        self._cursor = cast(int, session.call("followLogs", (process_id, options)))
+        # Of this wrapper, even if another takes its place by now.
+        self._cursor = cast(int, self._connection.call("followLogs", (process_id, options), session.request_timeout))
+        self._asked: Optional[Waiter] = None
         self._records: Deque[Dict[str, Any]] = deque()
         self._is_done = False
 
@@ -50,13 +56,40 @@ class LogIterator(Iterator[Dict[str, Any]]):
         return self
 
     def __next__(self) -> Dict[str, Any]:
-        while not self._records:
-            if self._is_done:
-                raise StopIteration
-            page = self._connection.call("nextRecords", (self._cursor,), self._session.request_timeout)
+        while True:
+            try:
+                return self._records.popleft()
+            except IndexError:
+                if self._is_done:
+                    raise StopIteration from None
+            self._fetch()
+
+    def _fetch(self) -> None:
+        # Kept if this is interrupted: the answer has lines that are not told again.
+        waiter = self._asked
+        if waiter is None:
+            waiter = self._asked = Waiter()
+            try:
+                self._connection.request(waiter, "nextRecords", (self._cursor,))
+            except BaseException:
+                self._asked = None
+                raise
+        elif self._connection.why_dead is not None and waiter.answer is None:
+            waiter.error = self._connection.why_dead  # In a forked copy nobody delivers it.
+        self._connection.wait(waiter, "nextRecords", self._session.request_timeout)
+        try:
+            page = waiter.result()
+        except InvalidArgumentError as error:
+            # Closed by another thread, just before this one has asked.
+            if error.code != "ERR_UNKNOWN_CURSOR":
+                raise
+            page = {"records": (), "done": True}
+        finally:
+            waiter.wake()  # Another thread that waits for the same.
+        if self._asked is waiter:
             self._records.extend(page["records"])
             self._is_done = self._is_done or page["done"]
-        return self._records.popleft()
+            self._asked = None
 
     def close(self) -> None:
         """Ends it, also for a thread that waits for its next line."""
@@ -158,7 +191,7 @@ class ProcessManagerImpl(ProcessManagerContract):
 
     def follow_logs(self, process_id: str, options: Optional[Mapping[str, Any]] = None) -> LogIterator:
         """An iterator of log records: the last ones, then each as it comes, until the process has ended for good."""
-        return LogIterator(self._session, process_id, options)
+        return LogIterator(self, self._session, process_id, options)
 
     def pause_output(self, process_id: str) -> bool:
         """Stops reading its stdout, so that it waits once the pipe is full; answers whether that is so."""

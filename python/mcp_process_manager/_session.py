@@ -75,7 +75,7 @@ class Session:
         restart_wrapper: bool,
         request_timeout: float,
     ) -> None:
-        if not request_timeout > 0:
+        if isinstance(request_timeout, bool) or not isinstance(request_timeout, (int, float)) or not request_timeout > 0:
             raise InvalidArgumentError(
                 f"request_timeout must be more than 0 seconds; got {request_timeout!r}", "ERR_INVALID_ARG_VALUE"
             )
@@ -196,8 +196,10 @@ class Session:
 
     def close(self, stop: bool) -> None:
         """Ends the wrapper, and with stop before that all processes as cleanup does."""
+        if self.is_foreign:
+            return  # Its locks may be held by a thread that is not there.
         with self._lock:
-            if self._is_closed or self.is_foreign:
+            if self._is_closed:
                 return
             connection = self._connection
         try:

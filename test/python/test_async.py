@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import threading
+import time
 import unittest
 
 from support import LIMIT, is_alive, zombies
@@ -14,7 +15,22 @@ from process_manager_impl import AsyncProcessManager, Event, WrapperError
 READY = {'command': 'sh', 'args': ['-c', 'echo ready; exec cat']}
 
 
+STUBBORN = {'command': 'sh', 'args': ['-c', 'trap "" TERM; echo ready; while :; do sleep 1; done']}
+
+
 class AsyncTest(unittest.IsolatedAsyncioTestCase):
+    async def until(self, condition, what):
+        """As support.until: what is asked for is not told of by an event."""
+        end = time.monotonic() + LIMIT
+        while not await condition():
+            self.assertLess(time.monotonic(), end, f'waited {LIMIT} s in vain until {what}')
+            await asyncio.sleep(0.005)
+
+    async def until_paused(self, manager, process_id):
+        async def is_paused():
+            return (await manager.get_process_status(process_id))['output']['stdout']['paused']
+        await self.until(is_paused, 'it was paused')
+
     async def ready(self, manager, **config):
         events = manager.events('stdout')
         process_id = await manager.spawn_process({**READY, **config})
@@ -46,18 +62,21 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
 
     async def test_calls_run_beside_each_other(self):
         async with AsyncProcessManager() as manager:
-            stubborn = await self.ready(manager, args=['-c', 'trap "" TERM; echo ready; while :; do sleep 1; done'])
-            stop = asyncio.ensure_future(manager.stop_process(stubborn, 1000))
+            stubborn = await self.ready(manager, **STUBBORN)
+            stop = asyncio.ensure_future(manager.stop_process(stubborn, 60000))
             states = await asyncio.gather(*(manager.get_process_status(stubborn) for _ in range(50)))
             self.assertEqual({status['state'] for status in states}, {'stopping'})
             self.assertFalse(stop.done())
+            await manager.signal_process(stubborn, 'SIGKILL')
             self.assertTrue(await stop)
 
     async def test_events(self):
         async with AsyncProcessManager() as manager:
             early = await manager.spawn_process({'command': 'sh', 'args': ['-c', 'exit 3']})
-            while (await manager.get_process_status(early))['state'] != 'exited':
-                await asyncio.sleep(0.005)
+
+            async def is_over():
+                return (await manager.get_process_status(early))['state'] == 'exited'
+            await self.until(is_over, 'it had ended')
             seen = []
             events = manager.events()
             process_id = await manager.spawn_process(READY)
@@ -87,8 +106,7 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
         async with AsyncProcessManager() as manager:
             events = manager.events('stdout')
             process_id = await manager.spawn_process({'command': 'head', 'args': ['-c', '300000000', '/dev/zero']})
-            while not (await manager.get_process_status(process_id))['output']['stdout']['paused']:
-                await asyncio.sleep(0.005)
+            await self.until_paused(manager, process_id)
             total = 0
             async for event in events:
                 total += len(event.payload['data'])
@@ -101,8 +119,7 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
             events = manager.events('stdout')
             flood = await manager.spawn_process({'command': 'yes'})
             await events.__anext__()
-            while not (await manager.get_process_status(flood))['output']['stdout']['paused']:
-                await asyncio.sleep(0.005)
+            await self.until_paused(manager, flood)
             del events
             gc.collect()
             await self.ready(manager)
@@ -112,8 +129,7 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
         await manager.start()
         events = manager.events('stdout')
         process_id = await manager.spawn_process({'command': 'yes'})
-        while not (await manager.get_process_status(process_id))['output']['stdout']['paused']:
-            await asyncio.sleep(0.005)
+        await self.until_paused(manager, process_id)
         await asyncio.wait_for(manager.cleanup(), LIMIT)
         await events.aclose()
 
@@ -132,27 +148,67 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
             with self.assertRaises(StopAsyncIteration):
                 await rest
 
+    async def test_a_next_that_is_cancelled_loses_no_line(self):
+        async with AsyncProcessManager() as manager:
+            process_id = await self.ready(manager)
+            follower = manager.follow_logs(process_id, {'lines': 0})
+            with self.assertRaises(asyncio.TimeoutError):
+                await asyncio.wait_for(follower.__anext__(), 0.2)
+            for line in ('one', 'two'):
+                await manager.write_stdin(process_id, line + '\n')
+
+                async def has_come():
+                    return (await manager.get_process_logs(process_id))['stdout'][-1] == line
+                await self.until(has_come, 'it had come')
+            await manager.close_stdin(process_id)
+            self.assertEqual([record['line'] async for record in follower], ['one', 'two'])
+
     async def test_a_large_write_does_not_hold_up_the_loop(self):
         async with AsyncProcessManager() as manager:
             process_id = await self.ready(manager, args=['-c', 'echo ready; exec wc -c'])
             exits = manager.events('exit')
-            await manager.write_stdin(process_id, 'x' * 3_000_000)
+            os.kill(manager.wrapper_pid, signal.SIGSTOP)
+            try:
+                # From another thread, so that a loop that is held up fails rather than hangs.
+                rescue = threading.Timer(LIMIT / 3, os.kill, (manager.wrapper_pid, signal.SIGCONT))
+                rescue.start()
+                write = asyncio.ensure_future(manager.write_stdin(process_id, 'x' * 3_000_000))
+                for _ in range(20):
+                    await asyncio.sleep(0.01)
+                self.assertTrue(rescue.is_alive(), 'the loop was held up')
+                self.assertFalse(write.done())
+            finally:
+                rescue.cancel()
+                os.kill(manager.wrapper_pid, signal.SIGCONT)
+            await write
             await manager.close_stdin(process_id)
             await exits.__anext__()
             self.assertEqual((await manager.get_process_logs(process_id))['stdout'][1].strip(), '3000000')
 
+    async def test_writes_go_out_in_their_order(self):
+        async with AsyncProcessManager() as manager:
+            process_id = await self.ready(manager, args=['-c', 'echo ready; exec tail -c 2'])
+            exits = manager.events('exit')
+            await asyncio.gather(
+                manager.write_stdin(process_id, 'x' * 300_000 + 'a'), manager.write_stdin(process_id, 'b'),
+                manager.close_stdin(process_id)
+            )
+            await exits.__anext__()
+            self.assertEqual((await manager.get_process_logs(process_id))['stdout'], ['ready', 'ab'])
+
     async def test_a_call_that_is_cancelled(self):
         async with AsyncProcessManager() as manager:
-            stubborn = await self.ready(manager, args=['-c', 'trap "" TERM; echo ready; while :; do sleep 1; done'])
+            stubborn = await self.ready(manager, **STUBBORN)
             with self.assertRaises(asyncio.TimeoutError):
-                await asyncio.wait_for(manager.stop_process(stubborn, 500), 0.05)
-            self.assertTrue(await manager.stop_process(stubborn, 500))
+                await asyncio.wait_for(manager.stop_process(stubborn, 60000), 0.05)
+            await manager.signal_process(stubborn, 'SIGKILL')
+            self.assertTrue(await manager.stop_process(stubborn, 60000))
 
     async def test_the_wrapper_dies(self):
         manager = AsyncProcessManager()
         await manager.start()
         try:
-            process_id = await self.ready(manager, args=['-c', 'trap "" TERM; echo ready; while :; do sleep 1; done'])
+            process_id = await self.ready(manager, **STUBBORN)
             events = manager.events()
             stop = asyncio.ensure_future(manager.stop_process(process_id, 60000))
             await manager.get_process_status(process_id)

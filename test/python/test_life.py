@@ -12,12 +12,15 @@ import time
 import unittest
 import uuid
 from pathlib import Path
+from unittest import mock
 
 from support import (
     LIMIT, ManagerTestCase, PYTHON, Recorder, descriptors, environment, is_alive, survivors_with, until, zombies
 )
 
-from process_manager_impl import ProcessManagerImpl, WrapperError
+from mcp_process_manager import _connection
+from mcp_process_manager._wrapper import LONGEST_END
+from process_manager_impl import OperationError, ProcessManagerImpl, WrapperError
 
 HERE = Path(__file__).resolve().parent
 # A keeper gives its tree two seconds; the third is for all the rest, and a busy machine.
@@ -106,22 +109,61 @@ class HostEndTest(unittest.TestCase):
 class CtrlCTest(unittest.TestCase):
     def test_it_is_the_hosts_affair(self):
         script = '''
-            import os, signal
-            from support import Recorder
+            import os, signal, threading
+            from support import Recorder, until
             from process_manager_impl import ProcessManagerImpl
             with ProcessManagerImpl({'stopTimeout': 100}) as manager:
                 recorder = Recorder(manager, 'stdout')
                 stubborn = 'trap "" TERM; echo ready; while :; do sleep 1; done'
                 manager.spawn_process({'id': 'it', 'command': 'sh', 'args': ['-c', stubborn]})
                 recorder.wait_text('stdout', 'ready')
-                signal.setitimer(signal.ITIMER_REAL, 0.2)
-                signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGINT))
+                def press():
+                    until(lambda: manager.get_process_status('it')['state'] == 'stopping', 'the stop had begun')
+                    os.killpg(0, signal.SIGINT)
+                thread = threading.Thread(target=press)
+                thread.start()
                 try:
                     manager.stop_process('it', 60000)
                 except KeyboardInterrupt:
                     print(manager.get_process_status('it')['state'])
+                thread.join()
         '''
         self.assertEqual(run_python(script, start_new_session=True), (0, 'stopping\n', ''))
+
+    def test_a_handler_that_raises_anywhere_leaves_nothing_locked(self):
+        script = '''
+            import random, signal, threading, time
+            from process_manager_impl import ProcessManagerImpl
+            class Tick(Exception):
+                pass
+            is_armed = False
+            def tick(*_):
+                if is_armed:
+                    raise Tick
+            signal.signal(signal.SIGALRM, tick)
+            manager = ProcessManagerImpl()
+            count, end = 0, time.monotonic() + 3
+            while time.monotonic() < end:
+                try:
+                    try:
+                        is_armed = True
+                        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0003, 0.003))
+                        while True:
+                            manager.get_process_status('x')
+                    finally:
+                        is_armed = False
+                except Tick:
+                    is_armed = False
+                    count += 1
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            seen = []
+            thread = threading.Thread(target=lambda: seen.append(manager.get_process_status('x')['status']))
+            thread.start()
+            thread.join(10)
+            print(count > 10, seen, manager.get_process_status('x')['status'], flush=True)
+            manager.cleanup()
+        '''
+        self.assertEqual(run_python(script), (0, "True ['unknown'] unknown\n", ''))
 
 
 class WrapperEndTest(ManagerTestCase):
@@ -202,9 +244,10 @@ class WrapperEndTest(ManagerTestCase):
                 self.assertEqual(self.make().list_processes(), [])
 
     def test_one_that_does_not_answer(self):
-        manager = self.make(request_timeout=0.5)
+        manager = self.make()
         self.start_ready(manager)
-        os.kill(manager.wrapper_pid, signal.SIGSTOP)
+        manager._session.request_timeout = 0.5
+        self.stop_for_a_while(manager.wrapper_pid)
         try:
             with self.assertRaisesRegex(TimeoutError, r'not answered getProcessStatus or a ping within 0\.5 s') as caught:
                 manager.get_process_status('x')
@@ -212,6 +255,15 @@ class WrapperEndTest(ManagerTestCase):
         finally:
             os.kill(manager.wrapper_pid, signal.SIGCONT)
         until(lambda: self.answers(manager), 'it answered again')
+        manager._session.request_timeout = LIMIT
+
+    def stop_for_a_while(self, pid):
+        """Until this test is over, or this process in any way: a stopped wrapper does not see that its host is gone."""
+        guard = subprocess.Popen(
+            ['sh', '-c', f'read line; kill -CONT {pid}'], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        self.addCleanup(guard.communicate)
+        os.kill(pid, signal.SIGSTOP)
 
     @staticmethod
     def answers(manager):
@@ -221,14 +273,52 @@ class WrapperEndTest(ManagerTestCase):
             return False
 
     def test_a_long_call_is_no_timeout(self):
-        manager = self.make(request_timeout=0.6)
+        manager = self.make()
         process_id = self.start_ready(manager, self.stubborn)
-        self.assertIs(manager.stop_process(process_id, 2000), True)
+        manager._session.request_timeout = 1
+        self.assertIs(manager.stop_process(process_id, 2500), True)
+        manager._session.request_timeout = LIMIT
+
+    def test_one_that_does_not_read_is_killed_too(self):
+        manager = self.make()
+        process_id = self.start_ready(manager)
+        wrapper = manager.wrapper_pid
+        self.stop_for_a_while(wrapper)
+        manager._session.request_timeout = 0.5
+        codes = []
+
+        def write():
+            try:
+                manager.write_stdin(process_id, 'x' * 500000)
+            except TimeoutError as error:
+                codes.append(error.code)
+        thread = threading.Thread(target=write)
+        thread.start()
+        until(lambda: manager._session._connection._batch[1], 'the pipe was full')
+        with self.assertRaises(TimeoutError):
+            manager.cleanup()
+        self.assertFalse(is_alive(wrapper))
+        thread.join(LIMIT)
+        self.assertEqual(codes, ['ERR_NO_ANSWER'])
+
+    def test_what_was_written_in_part_is_not_spoilt(self):
+        manager = self.make()
+        process_id = self.start_ready(manager, 'echo ready; exec wc -c')
+        exits = Recorder(manager, 'exit')
+        self.stop_for_a_while(manager.wrapper_pid)
+        manager._session.request_timeout = 0.2
+        with self.assertRaises(TimeoutError):
+            manager.write_stdin(process_id, 'x' * 500000)
+        os.kill(manager.wrapper_pid, signal.SIGCONT)
+        manager._session.request_timeout = LIMIT
+        manager.close_stdin(process_id)
+        exits.wait('exit')
+        self.assertEqual(manager.get_process_logs(process_id)['stdout'][1].strip(), '500000')
 
     def test_one_that_hangs_is_killed(self):
         manager = self.make(request_timeout=0.2)
         wrapper = manager.wrapper_pid
-        os.kill(wrapper, signal.SIGSTOP)
+        self.stop_for_a_while(wrapper)
         with self.assertRaises(TimeoutError):
             manager.cleanup()
         self.assertFalse(is_alive(wrapper))
@@ -255,6 +345,28 @@ class LeakTest(ManagerTestCase):
         until(lambda: not is_alive(pid), 'the process was gone')
         self.assertFalse(is_alive(wrapper))
         self.assertEqual(zombies(), [])
+
+    def test_one_that_ends_in_the_middle_of_its_own_write_or_read(self):
+        for place in ('sum', 'decode'):
+            with self.subTest(place):
+                manager = ProcessManagerImpl()
+                wrapper, session = manager.wrapper_pid, manager._session
+                real = getattr(_connection, place, sum)
+                ended = []
+
+                def collect(*args):
+                    if not ended and threading.current_thread() is threading.main_thread():
+                        ended.append(True)
+                        session.close(False)  # As the finalizer does, in whatever the garbage collector interrupts.
+                    return real(*args)
+                begun = time.monotonic()
+                with mock.patch.object(_connection, place, collect, create=True):
+                    with self.assertRaises(OperationError):
+                        while True:
+                            manager.list_processes()
+                self.assertLess(time.monotonic() - begun, LONGEST_END)
+                self.assertEqual(ended, [True])
+                until(lambda: not is_alive(wrapper), 'the wrapper was gone')
 
     def test_no_warning_however_it_is_given_up(self):
         ends = (
@@ -317,6 +429,32 @@ class ForkTest(unittest.TestCase):
         wanted = 'ERR_FORKED True 3\n' * 3 + '[]\n'
         self.assertEqual(run_python(script, *FORKING), (0, wanted, ''))
 
+    def test_a_copy_made_while_another_thread_was_busy(self):
+        script = '''
+            import os, signal, threading
+            from process_manager_impl import ProcessManagerImpl
+            manager = ProcessManagerImpl()
+            is_held, is_over = threading.Event(), threading.Event()
+            def hold():
+                with manager._session._lock:
+                    is_held.set()
+                    is_over.wait()
+            thread = threading.Thread(target=hold)
+            thread.start()
+            is_held.wait()
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(10)
+                manager.cleanup()
+                del manager
+                os._exit(0)
+            print(os.waitpid(pid, 0)[1])
+            is_over.set()
+            thread.join()
+            manager.cleanup()
+        '''
+        self.assertEqual(run_python(script, *FORKING), (0, '0\n', ''))
+
     def test_multiprocessing_with_fork(self):
         script = '''
             import multiprocessing
@@ -345,10 +483,12 @@ class ForkTest(unittest.TestCase):
             pid = os.fork()
             if pid == 0:
                 signal.pause()
-            manager.cleanup()
-            print(os.waitpid(pid, os.WNOHANG))
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            try:
+                manager.cleanup()
+                print(os.waitpid(pid, os.WNOHANG))
+            finally:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
         '''
         self.assertEqual(run_python(script, *FORKING), (0, '(0, 0)\n', ''))
 

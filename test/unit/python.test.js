@@ -32,16 +32,26 @@ if (problem) console.warn(`The Python suites are left out: ${problem}`)
  * promised of trees and limits does not hold. */
 const suite = problem || preload || portable ? test.skip : test
 
+/* Before Jest gives up: the one that hangs says where, and does not live on. */
+const LONGEST = 280000
+const running = new Set()
+
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** Runs a suite with warnings as errors; answers its exit code, and all that it says. */
 function run (file, args = [], env = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(python, ['-X', 'dev', '-W', 'error', path.join(root, file), '--verbose', ...args], {
-      cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }
+    const child = spawn(python, ['-X', 'dev', '-X', 'faulthandler', '-W', 'error', path.join(root, file), '--verbose', ...args], {
+      cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, timeout: LONGEST, killSignal: 'SIGABRT'
     })
+    running.add(child)
     let said = ''
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => { said += text })
     child.on('error', reject)
-    child.on('close', code => resolve({ code, said }))
+    child.on('exit', () => running.delete(child))
+    child.on('close', (code, signal) => resolve({ code: code ?? signal, said }))
   })
 }
 

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'python'))
 
 from support import LIMIT, ManagerTestCase, Recorder, environment, is_alive, until  # noqa: E402
 
+from mcp_process_manager._connection import Waiter  # noqa: E402
 from process_manager_contract import ProcessManagerContract  # noqa: E402
 from process_manager_impl import (  # noqa: E402
     OperationError, ProcessManagerError, ProcessManagerImpl, UnknownProcessError
@@ -79,8 +80,8 @@ class ContractTest(ManagerTestCase):
             ({'command': 'sh', 'stopTimeout': -1}, r'config\.stopTimeout', 'ERR_OUT_OF_RANGE'),
             ({'command': 'sh', 'env': {'A': 1}}, r'config\.env\.A must be a string', 'ERR_INVALID_ARG_TYPE'),
             ({'command': 'sh', 'limits': {'cpus': 1}}, r'config\.limits has no limit "cpus"', 'ERR_UNKNOWN_LIMIT'),
-            ({'command': 'sh', 'stopTimeout': math.nan}, r'no form in JSON', 'ERR_INVALID_ARG_VALUE'),
-            ({'command': 'sh', 'args': [object()]}, r'no form in JSON', 'ERR_INVALID_ARG_VALUE'),
+            ({'command': 'sh', 'stopTimeout': math.nan}, r'^stopTimeout has no form in JSON: got nan$', 'ERR_INVALID_ARG_VALUE'),
+            ({'command': 'sh', 'args': ['x', object()]}, r'^args\[1\] has no form in JSON: .*object$', 'ERR_INVALID_ARG_VALUE'),
         ]
         for config, message, code in cases:
             with self.subTest(config=config), self.assertRaisesRegex(ValueError, message) as caught:
@@ -159,6 +160,22 @@ class ConfigTest(ManagerTestCase):
         self.assertEqual(self.run_shell(manager, 'ulimit -n', limits={'openFiles': 77}), ['77'])
 
 
+class PathTest(ManagerTestCase):
+    def test_paths_are_text(self):
+        manager = self.make()
+        with tempfile.TemporaryDirectory() as directory:
+            process_id = manager.spawn_process(
+                {'command': Path('/bin/sh'), 'args': ['-c', 'pwd; echo "$0"', Path('/x')], 'workingDir': Path(directory)}
+            )
+            lines = [record['line'] for record in manager.follow_logs(process_id)]
+        self.assertEqual(lines, [os.path.realpath(directory), '/x'])
+
+    def test_request_timeout(self):
+        for wrong in ('x', 0, -1, math.nan, None, True):
+            with self.subTest(wrong), self.assertRaisesRegex(ValueError, '^request_timeout must be more than 0 seconds; got'):
+                ProcessManagerImpl(request_timeout=wrong)
+
+
 class InputOutputTest(ManagerTestCase):
     def test_stdin_text_and_bytes(self):
         manager = self.make()
@@ -203,6 +220,36 @@ class InputOutputTest(ManagerTestCase):
         line = recorder.wait('line')
         self.assertEqual(line['line'], b'\xff')
         self.assertNotIn('base64', line)
+
+    def test_no_depth_of_a_message_ends_the_wrapper(self):
+        manager = self.make()
+        recorder = Recorder(manager, 'message', 'stray')
+        process_id = manager.spawn_process({'command': 'cat', 'messages': 'json'})
+        for depth in (199, 200, 1200, 20000):
+            manager.write_stdin(process_id, '[{"a":1,"b":' + '[' * (depth - 2) + ']' * (depth - 2) + '},null]\n')
+        manager.write_stdin(process_id, '[]\n')
+        recorder.wait('message', lambda payload: payload['message'] == [])
+        self.assertEqual([name for name, _ in recorder.seen], ['message', 'message', 'stray', 'stray', 'message'])
+        self.assertEqual(recorder.seen[3][1]['line'], '[{"a":1,"b":' + '[' * 19998 + ']' * 19998 + '},null]')
+
+    def test_a_line_that_cannot_be_read_spoils_no_other(self):
+        manager = self.make()
+        connection = manager._session._connection
+        deep = b'[' * 100000 + b']' * 100000
+        waiter = Waiter()
+        with connection._reading:
+            connection._pending[1 << 40] = waiter
+            connection._chunks.append(
+                b'{"jsonrpc":"2.0","method":"event","params":["x",' + deep + b']}\n\xff\n'
+                b'{"jsonrpc":"2.0","id":%d,"result":%s}\n' % (1 << 40, deep)
+            )
+            with self.assertLogs('mcp_process_manager', 'ERROR') as logs:
+                connection._decode()
+        self.assertEqual(len(logs.output), 3)
+        self.assertEqual(manager.list_processes(), [])
+        with self.assertRaises(ProcessManagerError) as caught:
+            waiter.result()
+        self.assertEqual(caught.exception.code, 'ERR_UNREADABLE')
 
     def test_messages(self):
         manager = self.make()
@@ -262,6 +309,54 @@ class LogsTest(ManagerTestCase):
         lines = [int(record['line']) for record in manager.follow_logs(process_id, {'since': 0})]
         self.assertEqual(lines, list(range(1, 5001)))
 
+    def test_a_next_that_is_given_up_loses_no_line(self):
+        manager = self.make()
+        process_id = self.start_ready(manager)
+        follower = manager.follow_logs(process_id, {'lines': 0})
+
+        class GivenUp(Exception):
+            pass
+
+        def give_up(*_):
+            raise GivenUp
+        self.addCleanup(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, give_up))
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with self.assertRaises(GivenUp):
+            next(follower)
+        for line in ('one', 'two'):
+            manager.write_stdin(process_id, line + '\n')
+            until(lambda: manager.get_process_logs(process_id)['stdout'][-1] == line, 'it had come')
+        manager.close_stdin(process_id)
+        self.assertEqual([record['line'] for record in follower], ['one', 'two'])
+
+    def test_it_keeps_its_manager(self):
+        def follow():
+            manager = ProcessManagerImpl()
+            return manager.follow_logs(manager.spawn_process({'command': 'sh', 'args': ['-c', 'echo 1; echo 2']}))
+        self.assertEqual([record['line'] for record in follow()], ['1', '2'])
+
+    def test_close_just_before_another_thread_asks(self):
+        manager = self.make()
+        follower = manager.follow_logs(self.start_ready(manager), {'lines': 0})
+        follower._connection.notify('endFollow', follower._cursor)
+        self.assertEqual(list(follower), [])
+
+    def test_two_threads_take_from_one(self):
+        manager = self.make()
+        process_id = self.start_ready(manager)
+        follower = manager.follow_logs(process_id, {'lines': 0})
+        seen = []
+        threads = [threading.Thread(target=lambda: seen.extend(follower)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        manager.write_stdin(process_id, '1\n2\n3\n')
+        until(lambda: len(seen) == 3, 'all had come')
+        manager.close_stdin(process_id)
+        for thread in threads:
+            thread.join(LIMIT / 3)
+        self.assertFalse(any(thread.is_alive() for thread in threads))
+        self.assertEqual(sorted(record['line'] for record in seen), ['1', '2', '3'])
+
     def test_close_ends_who_waits(self):
         manager = self.make()
         process_id = self.start_ready(manager)
@@ -278,6 +373,14 @@ class LogsTest(ManagerTestCase):
 
 
 class EventsTest(ManagerTestCase):
+    def test_a_callback_that_exits_ends_no_event(self):
+        manager = self.make()
+        manager.on('spawn', lambda payload: sys.exit(3))
+        recorder = Recorder(manager, 'exit')
+        with self.assertLogs('mcp_process_manager', 'ERROR'):
+            manager.spawn_process({'command': 'true'})
+            recorder.wait('exit')
+
     def test_exit_and_error_wait_for_their_first_callback(self):
         manager = self.make()
         gone = [manager.spawn_process({'command': '/no/such', 'id': f'none-{i}'}) for i in range(3)]
@@ -409,12 +512,13 @@ class LifecycleTest(ManagerTestCase):
         manager = self.make()
         stubborn = self.start_ready(manager, 'trap "" TERM; echo ready; while :; do sleep 1; done')
         answers = []
-        thread = threading.Thread(target=lambda: answers.append(manager.stop_process(stubborn, 1000)))
+        thread = threading.Thread(target=lambda: answers.append(manager.stop_process(stubborn, 60000)))
         thread.start()
         until(lambda: manager.get_process_status(stubborn)['state'] == 'stopping', 'the stop had begun')
         for _ in range(20):
             self.assertEqual(manager.get_process_status(stubborn)['state'], 'stopping')
         self.assertEqual(answers, [])
+        manager.signal_process(stubborn, 'SIGKILL')
         thread.join(LIMIT)
         self.assertEqual(answers, [True])
 
@@ -438,6 +542,7 @@ class LifecycleTest(ManagerTestCase):
             thread.start()
         for thread in threads:
             thread.join(LIMIT)
+        self.assertFalse(any(thread.is_alive() for thread in threads))
         self.assertEqual(problems, [])
         self.assertEqual(len(manager.list_processes()), 16)
 

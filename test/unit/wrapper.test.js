@@ -60,6 +60,17 @@ test('every event has its form', async () => {
   expect(Object.keys(schema.definitions.events).filter(name => !seen.has(name) && !rare.includes(name))).toEqual([])
 })
 
+test('a message that is nested deep is a line', async () => {
+  const wrapper = new Wrapper()
+  await wrapper.initialize()
+  await wrapper.call('subscribe', 'message', 'stray')
+  const id = await wrapper.call('spawnProcess', { command: 'cat', messages: 'json' })
+  const line = `{"a":[1,{"é":"\\""}],"b":${'['.repeat(20000)}${']'.repeat(20000)}}`
+  await wrapper.call('writeStdin', id, `${line}\n{"a":[]}\n`)
+  expect(await wrapper.event('stray')).toEqual({ processId: id, line })
+  expect(await wrapper.event('message')).toEqual({ processId: id, message: { a: [] } })
+})
+
 test('requests run beside each other', async () => {
   const wrapper = new Wrapper()
   await wrapper.initialize()
@@ -67,8 +78,9 @@ test('requests run beside each other', async () => {
   const id = await wrapper.call('spawnProcess', { command: fixture('ignore-term') })
   await wrapper.event('stdout')
   const order = []
-  const stop = wrapper.call('stopProcess', id, 300).then(() => order.push('stop'))
+  const stop = wrapper.call('stopProcess', id, 60000).then(() => order.push('stop'))
   for (let i = 0; i < 10; i++) order.push((await wrapper.call('getProcessStatus', id)).state)
+  await wrapper.call('signalProcess', id, 'SIGKILL')
   await stop
   expect(order).toEqual([...Array(10).fill('stopping'), 'stop'])
 })
