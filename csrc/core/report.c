@@ -221,6 +221,7 @@ static void settle(pm__report_item_t *item) {
     if (!processes[i].found) continue;
     entries[found++] = (pm__ledger_entry_t){
         .pid = processes[i].pid,
+        .ppid = processes[i].ppid,
         .start_time = processes[i].start_time,
         .value = {d->voluntary, d->involuntary, d->read, d->written},
     };
