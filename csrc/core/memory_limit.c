@@ -23,14 +23,19 @@ enum { PARTS = 20 };
 /* What has been told of is told again when it has been below this part of the limit. */
 static const double rearm_below = 0.9;
 
-/* What is being ended because of its limit and has grown by this part is killed at once;
- * a total that is over its limit by so much takes a second tree. */
+/* What is being ended and has grown by this part, of itself or of maxTotalMemory if that is
+ * why, is killed at once; a total that is over its limit by so much takes a second tree. */
 static const double much = 1.25;
 
 /* ---- the figures --------------------------------------------------------------------- */
 
 static double limit_of(const pm__run_t *run) {
   return run->process->options.value[PM_OPT_LIMIT_MEMORY];
+}
+
+/* What it may not reach without something being done. */
+static double limit_now(const pm__run_t *run) {
+  return run->memory.ended_for ? (double)run->memory.kill_at : limit_of(run);
 }
 
 static double max_total(const pm_manager_t *m) {
@@ -115,11 +120,14 @@ static bool may_be_ended(const pm__run_t *run) {
 static void act(pm__run_t *run, pm_option_index_t limit, double used, double seen) {
   pm__process_t *p = run->process;
   pm__memory_watch_t *w = &run->memory;
+  double max = max_total(p->manager);
   pm_memory_action_t action = action_of(run);
   tell(p->manager, p, limit, seen, pm_option_table[PM_OPT_LIMIT_MEMORY_ACTION].choices[action]);
   if (action == PM_MEMORY_EVENT) return;
   w->ended_for = pm_option_table[limit].name;
-  w->kill_at = (uint64_t)(used * much);
+  /* One that is small beside the total, or new, grows by a part of itself in no time. */
+  if (limit == PM_OPT_LIMIT_MEMORY) max = used;
+  w->kill_at = (uint64_t)(used + (much - 1) * (max > used ? max : used));
   pm__process_handle(p, PM__OVER_LIMIT);
 }
 
@@ -142,7 +150,7 @@ static void judge(pm__run_t *run, double used) {
     w->over = true;
     act(run, PM_OPT_LIMIT_MEMORY, used, used);
   }
-  w->due = uv_hrtime() + interval(used, w->ended_for ? (double)w->kill_at : limit, w->growth);
+  w->due = uv_hrtime() + interval(used, limit_now(run), w->growth);
 }
 
 /* ---- reading what is shared ---------------------------------------------------------------- */
@@ -183,7 +191,7 @@ static void on_shares(pm__shares_t *shares, int status) {
 
 static bool begin_reading(pm_manager_t *m, pm__run_t *run) {
   pm__memory_watch_t *w = &run->memory;
-  double limit = w->ended_for ? (double)w->kill_at : limit_of(run);
+  double limit = limit_now(run);
   uint64_t enough = m->memory.collecting || isinf(limit) ? UINT64_MAX : (uint64_t)limit;
   if (pm__shares_begin(m->loop, &w->meter, enough, on_shares, run) != 0) return false;
   pm__run_opened(run);
@@ -219,7 +227,7 @@ static void look(pm__run_t *run, uint64_t last_pid, uint64_t until) {
   w->due = uv_hrtime() + slowest;
   if (r != 0) return;
   note_look(run);
-  double limit = limit_of(run), one = largest(&w->meter), all = estimate(w, w->looked_at);
+  double limit = limit_now(run), one = largest(&w->meter), all = estimate(w, w->looked_at);
   if (one >= limit || all < limit) {
     judge(run, one >= limit ? one : all);
   } else {

@@ -172,6 +172,45 @@ static void test_who_takes_more_instead_of_ending_is_killed(void **state) {
   assert_string_equal(host_find(h, "a", PM_EVENT_EXIT, 1)->signal, "SIGKILL");
 }
 
+/* Of forks that share nearly all: when the share is not believed any more it is read again, before anything is done. */
+static void test_who_takes_its_time_to_end_is_not_killed(void **state) {
+  host_t *h = *state;
+  limit_total(h, 25);
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_STOP;
+  h->options.value[PM_OPT_STOP_TIMEOUT] = INFINITY;
+  host_spawn(h, "a", "fork-memory", "12", "0", "30", "ignore");
+  host_wait(h, "a", PM_EVENT_LIMIT, 1);
+  host_wait_output(h, "a", "ready\n");
+  for (int i = 0; i < 3; i++) {
+    watch_of(h, "a")->share_until = 0;
+    await_looks(h, "a", 2);
+    assert_int_equal(host_count(h, "a", PM_EVENT_EXIT), 0);
+  }
+  assert_true((double)watch_of(h, "a")->resident > MB(100));
+  assert_true(watch_of(h, "a")->kill_at < UINT64_MAX);
+  answer_t a;
+  host_stop(h, "a", 0, &a);
+  assert_true(host_answer(h, &a));
+}
+
+/* Its own quarter would be nothing to one that has just begun. */
+static void test_a_small_victim_may_grow(void **state) {
+  host_t *h = *state;
+  limit_total(h, 60);
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_EVENT;
+  start_holding(h, "a", "50");
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_STOP;
+  h->options.value[PM_OPT_STOP_TIMEOUT] = INFINITY;
+  host_spawn(h, "b", "grow-memory", "12", "100000", "ignore");
+  host_wait(h, "b", PM_EVENT_LIMIT, 1);
+  double more = (double)watch_of(h, "b")->kill_at - (double)watch_of(h, "b")->resident;
+  assert_true(more > MB(12) && more < MB(20));
+  answer_t a;
+  host_stop(h, "b", 0, &a);
+  assert_true(host_answer(h, &a));
+  host_end(h, "a");
+}
+
 /* ---- a listener may do anything ---------------------------------------------------------------- */
 
 static answer_t asked;
@@ -418,6 +457,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_a_stop_takes_the_restart_back, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_a_restart_that_is_asked_for_counts, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_who_takes_more_instead_of_ending_is_killed, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_who_takes_its_time_to_end_is_not_killed, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_a_small_victim_may_grow, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_from_within_its_event, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_a_tree_is_added_up, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_what_is_shared_counts_once, open_host, close_host),
