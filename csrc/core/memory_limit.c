@@ -169,6 +169,13 @@ static void note_share(pm__run_t *run, const pm__shares_t *shares) {
   if (w->on) judge(run, (double)w->share);
 }
 
+/* That it could not be read just now says nothing of the tree. */
+static void try_again(pm__run_t *run) {
+  if (!run->memory.on) return;
+  run->memory.wants_share = true;
+  run->memory.share_due = uv_hrtime() + meanwhile;
+}
+
 static void on_shares(pm__shares_t *shares, int status) {
   pm__run_t *run = shares->data;
   pm_manager_t *m = run->process->manager;
@@ -176,10 +183,10 @@ static void on_shares(pm__shares_t *shares, int status) {
   pm__events_deliver(m);
   if (!m->closing) {
     uint64_t began = uv_hrtime();
-    if (status == 0)
+    if (status == 0 && shares->r == 0)
       note_share(run, shares);
     else
-      run->memory.wants_share = true;
+      try_again(run);
     judge_total(m);
     read_next(m);
     arm(m, began);

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "core/internal.h"
@@ -280,6 +281,33 @@ static void test_what_is_shared_counts_once(void **state) {
   host_end(h, "a");
 }
 
+/* Nor by a host that is short of descriptors for a moment, and cannot read what is shared. */
+static void test_short_of_descriptors_is_no_reason(void **state) {
+  host_t *h = *state;
+  struct rlimit old, few;
+  limit(h, 64, PM_MEMORY_STOP);
+  host_spawn(h, "a", "fork-memory", "12", "0", "30");
+  host_wait_output(h, "a", "ready\n");
+  while ((double)watch_of(h, "a")->resident < MB(300))
+    uv_run(&h->loop, UV_RUN_ONCE);
+  while (h->m->memory.reading)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+  few = old;
+  few.rlim_cur = 0;
+  watch_of(h, "a")->share_until = 0;
+  watch_of(h, "a")->share_due = 0;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+  while (!h->m->memory.reading)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  while (h->m->memory.reading)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+  host_turn(h, 3);
+  assert_int_equal(host_count(h, "a", PM_EVENT_LIMIT), 0);
+  host_end(h, "a");
+}
+
 /* ---- how often it is looked --------------------------------------------------------------------- */
 
 static uint64_t time_to_next_look(host_t *h, const char *id) {
@@ -462,6 +490,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_from_within_its_event, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_a_tree_is_added_up, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_what_is_shared_counts_once, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_short_of_descriptors_is_no_reason, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_the_nearer_the_sooner, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_without_a_limit_nobody_looks, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, close_host),
