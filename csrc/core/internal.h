@@ -102,7 +102,7 @@ typedef struct pm__memory {
   uint64_t pace;        /* a look at each at least so often, ns */
   bool over;            /* that maxTotalMemory was reached has been told */
   bool collecting;      /* the share of each is being read, to compare the total */
-  uint64_t began;       /* when that began */
+  uint64_t spent;       /* by a thread on reading them, ns */
   uint64_t collect_due; /* not to be begun again before */
   bool reading;         /* the thread pool is at work */
 } pm__memory_t;

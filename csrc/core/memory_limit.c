@@ -180,6 +180,7 @@ static void on_shares(pm__shares_t *shares, int status) {
   pm__run_t *run = shares->data;
   pm_manager_t *m = run->process->manager;
   m->memory.reading = run->memory.is_read = false;
+  m->memory.spent += shares->took;
   pm__events_deliver(m);
   if (!m->closing) {
     uint64_t began = uv_hrtime();
@@ -307,7 +308,7 @@ static void act_on_total(pm_manager_t *m) {
 
 static void collect(pm_manager_t *m) {
   m->memory.collecting = true;
-  m->memory.began = uv_hrtime();
+  m->memory.spent = 0;
   for (pm__run_t *run = m->memory.first; run; run = run->memory.next)
     if (run->memory.looked_at > 0 && !run->memory.is_read) run->memory.wants_share = true;
 }
@@ -335,9 +336,8 @@ static void judge_total(pm_manager_t *m) {
   } else if (!t->collecting) {
     if (now >= t->collect_due) collect(m);
   } else if (now == 0) {
-    now = uv_hrtime();
     t->collecting = false;
-    t->collect_due = now + PARTS * (now - t->began);
+    t->collect_due = uv_hrtime() + PARTS * t->spent;
     t->total = sum;
     act_on_total(m);
   }
@@ -401,6 +401,8 @@ void pm__memory_unwatch(pm__run_t *run) {
   run->memory.on = false;
   m->memory.total = m->memory.total > used ? m->memory.total - used : 0;
   take_out(m, run);
+  /* Whether that was enough is to be known now, not when the shares would be due again. */
+  if (run->memory.ended_for) m->memory.collect_due = 0;
   pm__meter_close(&run->memory.meter);
   if (m->memory.first) return;
   m->memory.total = 0;

@@ -424,6 +424,40 @@ static void test_one_after_the_other(void **state) {
   host_end(h, "small");
 }
 
+/* However long it took to read all shares: when one has ended it is known anew whether that was enough. */
+static void test_the_next_does_not_wait_for_shares_to_be_due(void **state) {
+  host_t *h = *state;
+  answer_t a;
+  limit_total(h, 50);
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_STOP;
+  h->options.value[PM_OPT_STOP_TIMEOUT] = INFINITY;
+  start_holding(h, "third", NULL);
+  host_spawn(h, "first", "grow-memory", "35", "100000", "ignore");
+  host_wait_output(h, "first", "35\n");
+  start_holding(h, "second", "20");
+  host_wait(h, "first", PM_EVENT_LIMIT, 1);
+  h->m->memory.collect_due += UINT64_C(3600000000000);
+  hold(h, "third", "60");
+  host_stop(h, "first", 0, &a);
+  assert_true(host_answer(h, &a));
+  host_wait(h, "third", PM_EVENT_LIMIT, 1);
+  host_wait(h, "third", PM_EVENT_STOP, 1);
+  host_end(h, "second");
+}
+
+/* What it takes is what a thread was at it, not how long it waited for one. */
+static void test_shares_are_due_again_by_what_they_took(void **state) {
+  host_t *h = *state;
+  limit_total(h, 20);
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_EVENT;
+  start_holding(h, "a", "40");
+  host_wait(h, NULL, PM_EVENT_LIMIT, 1);
+  assert_true(h->m->memory.spent > 0);
+  uint64_t now = uv_hrtime();
+  assert_true(h->m->memory.collect_due <= now + 20 * h->m->memory.spent);
+  host_end(h, "a");
+}
+
 static void test_nothing_is_started_meanwhile(void **state) {
   host_t *h = *state;
   limit_total(h, 60);
@@ -496,6 +530,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_the_largest_is_ended, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_one_after_the_other, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_the_next_does_not_wait_for_shares_to_be_due, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_shares_are_due_again_by_what_they_took, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_nothing_is_started_meanwhile, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_restarts_wait_for_memory, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_closing_in_the_middle, open_host, close_host),
