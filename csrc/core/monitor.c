@@ -46,12 +46,15 @@ static void wake_in(pm_manager_t *m, uint64_t ms) {
   if (!m->closing) uv_timer_start(&m->monitor, on_timer, ms, 0);
 }
 
+static void set_next_round(pm_manager_t *m) {
+  m->next_round = uv_now(m->loop) + (uint64_t)m->options.value[PM_OPT_MONITOR_INTERVAL];
+}
+
+/* One that was due while a round on request went on comes after that. */
 static void await_round(pm_manager_t *m) {
-  uint64_t interval = (uint64_t)m->options.value[PM_OPT_MONITOR_INTERVAL];
   uint64_t now = uv_now(m->loop);
-  if (interval == 0 || m->live == 0) return;
-  if (m->next_round <= now) m->next_round = now + interval;
-  wake_in(m, m->next_round - now);
+  if (m->options.value[PM_OPT_MONITOR_INTERVAL] <= 0 || m->live == 0) return;
+  wake_in(m, m->next_round > now ? m->next_round - now : PAUSE);
 }
 
 static void read_all(uv_work_t *work) {
@@ -178,7 +181,10 @@ static void on_timer(uv_timer_t *timer) {
   const pm__readings_t *readings = &m->meter_room.readings;
   uint64_t until = uv_hrtime() + slice;
   bool is_on = m->options.value[PM_OPT_MONITOR_INTERVAL] > 0;
-  if (is_on && m->live > 0 && !m->sampling && uv_now(m->loop) >= m->next_round) begin_round(m, true);
+  if (is_on && m->live > 0 && !m->sampling && uv_now(m->loop) >= m->next_round) {
+    set_next_round(m);
+    begin_round(m, true);
+  }
   bool is_done = finish_unfinished(m, until);
   if (readings->under_way) {
     /* All threads of the pool may be held up; then it will be done here. */
@@ -192,6 +198,8 @@ static void on_timer(uv_timer_t *timer) {
     return;
   }
   bool is_news = m->sampling && is_heard(m);
+  /* Not without a rest, if it took longer than that. */
+  if (m->sampling && m->announced && uv_now(m->loop) >= m->next_round) set_next_round(m);
   m->sampling = m->telling = false;
   await_round(m);
   if (is_news) tell(m);
@@ -199,7 +207,9 @@ static void on_timer(uv_timer_t *timer) {
 
 void pm__monitor_start(pm_manager_t *m) {
   if (m->meter_room.most == 0) m->meter_room.most = pm__metrics_most_open();
-  if (!uv_is_active((uv_handle_t *)&m->monitor)) await_round(m);
+  if (uv_is_active((uv_handle_t *)&m->monitor)) return;
+  if (uv_now(m->loop) >= m->next_round) set_next_round(m);
+  await_round(m);
 }
 
 void pm__monitor_rest(pm_manager_t *m) {
