@@ -25,6 +25,11 @@ static bool is_alive(const pm__run_t *run) {
   return run && run->watched && !run->child.ended;
 }
 
+/* With what has been read beforehand goes what was so then: later starts are not in its lists. */
+static uint64_t last_pid_for(pm_manager_t *m) {
+  return m->meter_room.readings.ready ? m->last_pid : pm__metrics_last_pid(&m->meter_room.starts);
+}
+
 /* False: there is more to do. */
 static bool sample(pm__run_t *run, uint64_t last_pid, uint64_t until) {
   int r = pm__meter_look(&run->meter, last_pid, until);
@@ -158,7 +163,7 @@ static bool do_round(pm_manager_t *m, uint64_t until) {
 
 static bool finish_unfinished(pm_manager_t *m, uint64_t until) {
   if (!m->unfinished) return true;
-  uint64_t last_pid = pm__metrics_last_pid(&m->meter_room.starts);
+  uint64_t last_pid = last_pid_for(m);
   for (pm__process_t *p = m->first; p; p = p->next)
     if (is_alive(p->run) && p->run->meter.looking && !sample(p->run, last_pid, until)) return false;
   m->unfinished = false;
@@ -227,7 +232,7 @@ void pm__monitor_refresh(pm__run_t *run, uint64_t until) {
   pm_manager_t *m = run->process->manager;
   if (!is_alive(run) || is_fresh(run)) return;
   if (uv_hrtime() < until) {
-    if (sample(run, pm__metrics_last_pid(&m->meter_room.starts), until)) return;
+    if (sample(run, last_pid_for(m), until)) return;
     m->unfinished = true;
     wake_in(m, PAUSE);
   } else if (!m->sampling) {
