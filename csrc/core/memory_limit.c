@@ -113,7 +113,7 @@ static void tell(pm_manager_t *m, pm__process_t *p, pm_option_index_t limit, dou
 }
 
 static bool may_be_ended(const pm__run_t *run) {
-  return run->process->run == run && run->process->state == PM__RUNNING;
+  return run->process->run == run && run->process->state == PM__RUNNING && !run->child.ended;
 }
 
 /* used: by the tree. seen: what is told, of the tree or of all. */
@@ -166,7 +166,11 @@ static void note_share(pm__run_t *run, const pm__shares_t *shares) {
   w->share_resident = w->read_resident < w->resident ? w->read_resident : w->resident;
   w->share_due = now + (w->over ? rest : shares->took);
   w->share_until = now + (rest > share_lasts ? rest : share_lasts);
-  if (w->on) judge(run, (double)w->share);
+  /* If all of it has ended meanwhile there is nothing to judge. */
+  if (w->on && shares->is_known && shares->found == 0)
+    w->due = now;
+  else if (w->on)
+    judge(run, (double)w->share);
 }
 
 /* That it could not be read just now says nothing of the tree. */

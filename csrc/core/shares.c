@@ -16,6 +16,7 @@ static void read_all(uv_work_t *work) {
     uint64_t share = 0;
     int r = pm__share_read(shares->targets[i].pid, shares->targets[i].start_time, &share);
     if (r == 0) shares->sum += share;
+    if (r == 0) shares->found++;
     if (is_for_now(r))
       shares->r = r;
     else if (r != 0 && r != UV_ESRCH)

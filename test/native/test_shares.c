@@ -130,6 +130,7 @@ static void test_of_a_tree(void **state) {
     end_child(pids[i]);
   shares = read_shares(&loop, &meter, UINT64_MAX);
   assert_true(shares->is_known && shares->sum > SHARED * MB);
+  assert_int_equal(shares->found, 1);
   pm__free(shares);
 
   alloc_fail_nth(1);
