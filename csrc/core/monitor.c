@@ -138,8 +138,9 @@ static bool tell_of_all(pm_manager_t *m, uint64_t until) {
     size_t count = 0;
     for (; m->cursor && count < FIGURES; m->cursor = m->cursor->next)
       if (pm__monitor_figures(m->cursor, &figures[count])) count++;
-    if (count > 0) m->callbacks.on_figures(m, figures, count, first);
-    if (count > 0) first = false;
+    /* The first also if it is none: what was handed out and never told of is to go. */
+    if (count > 0 || first) m->callbacks.on_figures(m, figures, count, first);
+    first = false;
     if (m->cursor && uv_hrtime() >= until) return false;
   }
   return true;
