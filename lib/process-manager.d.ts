@@ -682,7 +682,7 @@ declare namespace ProcessManager {
     /** Of the threads that live. */
     voluntaryContextSwitches: number | null
     involuntaryContextSwitches: number | null
-    /** From and to storage, by the processes that live; what the page cache had is not in it. */
+    /** From and to storage, by the processes that live and those that they have waited for; what the page cache had is not in it. */
     bytesRead: number | null
     bytesWritten: number | null
     /** MB of memory, with what is shared divided by those who share it; null if it was not asked for. */

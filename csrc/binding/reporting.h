@@ -41,7 +41,10 @@ public:
     Writer out(Env());
     napi_value value = as_text_ ? out.Text(text_) : Rows(out);
     End();
-    if (out.ok()) promise_.Resolve(value);
+    if (out.ok())
+      promise_.Resolve(value);
+    else
+      promise_.Reject(Failure());
   }
 
   void OnError(const Napi::Error &error) override {
@@ -58,6 +61,12 @@ private:
   void End() {
     owner_->EndReport(report_);
     report_ = nullptr;
+  }
+
+  /* Why there is no value: it is longer than a string may be, or there is no memory. */
+  napi_value Failure() {
+    if (Env().IsExceptionPending()) return Env().GetAndClearPendingException().Value();
+    return Napi::Error::New(Env(), "The report cannot be made into a value: out of memory, or too long").Value();
   }
 
   napi_value Rows(Writer &out) {
@@ -77,6 +86,10 @@ private:
     };
     pm_report_each(report_, each, &both);
     Collected values = {out, out.Array(), 0};
+    if (both.figures.failed()) {
+      napi_throw_error(Env(), "ENOMEM", "out of memory");
+      out.Keep(napi_pending_exception, nullptr);
+    }
     values.Add(both.words.array);
     values.Add(out.ArrayBuffer(both.figures.bytes()));
     return values.array;

@@ -223,7 +223,7 @@ static uint64_t memory_of(const pm__meter_t *meter) {
   return meter->complete ? meter->memory : pm__meter_partial_memory(meter);
 }
 
-static void fill_status(const pm__process_t *p, pm_status_t *out) {
+static void fill_status(const pm__process_t *p, unsigned queue_position, pm_status_t *out) {
   const pm__run_t *run = p->run;
   bool alive = run && !run->ended_at;
   *out = (pm_status_t){
@@ -232,7 +232,7 @@ static void fill_status(const pm__process_t *p, pm_status_t *out) {
       .pid = alive ? run->child.pid : 0,
       .status = pm__process_status_name(p),
       .state = pm__process_state_name(p),
-      .queue_position = pm__spawn_queue_position(p),
+      .queue_position = queue_position,
       .uptime = alive ? pm__run_uptime(run) : 0,
       .cpu = alive ? run->meter.cpu.percent : 0,
       .memory = alive ? to_megabytes(memory_of(&run->meter)) : 0,
@@ -256,16 +256,17 @@ int pm_process_status(pm_manager_t *m, pm_str_t id, pm_status_t *out) {
   const pm__process_t *p = pm__table_find(m, id);
   if (!p) return UV_ENOENT;
   if (p->run) pm__monitor_refresh(p->run, pm__monitor_allowance());
-  fill_status(p, out);
+  fill_status(p, pm__spawn_queue_position(p), out);
   return 0;
 }
 
 void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t *status), void *arg) {
   uint64_t until = pm__monitor_allowance();
+  pm__spawn_queue_number(m);
   for (const pm__process_t *p = m->first; p; p = p->next) {
     pm_status_t status;
     if (p->run) pm__monitor_refresh(p->run, until);
-    fill_status(p, &status);
+    fill_status(p, p->queue_place, &status);
     each(arg, &status);
   }
 }

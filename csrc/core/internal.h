@@ -102,7 +102,7 @@ typedef struct pm__memory {
   uint64_t pace;        /* a look at each at least so often, ns */
   bool over;            /* that maxTotalMemory was reached has been told */
   bool collecting;      /* the share of each is being read, to compare the total */
-  uint64_t began;       /* when that began */
+  uint64_t spent;       /* by a thread on reading them, ns */
   uint64_t collect_due; /* not to be begun again before */
   bool reading;         /* the thread pool is at work */
 } pm__memory_t;
@@ -113,6 +113,7 @@ typedef struct pm__memory {
 typedef struct pm__spawn_queue {
   uv_timer_t timer;
   pm__process_t *first, *last;
+  unsigned count;
   uint64_t next_at; /* uv_hrtime: when the next start would be due if all were at even distances */
 } pm__spawn_queue_t;
 
@@ -184,6 +185,7 @@ struct pm__process {
   pm__process_t *prev, *next;             /* in the order of spawning */
   pm__process_t *ended_prev, *ended_next; /* in the order of ending */
   pm__process_t *queue_prev, *queue_next; /* in the order of starting */
+  unsigned queue_place;                   /* from 1, as they were numbered last; 0: it is not in the queue */
   pm__process_t *hash_next;
   pm_str_t id; /* owned */
   uint32_t hash;

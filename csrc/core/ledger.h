@@ -2,6 +2,11 @@
  * Counters that the kernel has for processes that live, made into sums that never go
  * down: what one counts more than when it was looked at last is added, whoever ends
  * meanwhile.
+ *
+ * Bytes of storage move up when a parent waits for its child, as CPU time does
+ * (wait_task_zombie() of the kernel adds to signal->ioac, which /proc/PID/io shows). So what
+ * had been seen of who has gone is not added again when the nearest ancestor that is there
+ * counts it. Is it never waited for, the sum is too small by as much, but never too large.
  */
 #ifndef PM_CORE_LEDGER_H
 #define PM_CORE_LEDGER_H
@@ -12,11 +17,14 @@
 enum { PM__LEDGER_VOLUNTARY, PM__LEDGER_INVOLUNTARY, PM__LEDGER_READ, PM__LEDGER_WRITTEN, PM__LEDGER_COUNT };
 
 /* What a process counts; -1: that may not be read. The start time tells it from others
- * that had the pid. */
+ * that had the pid. Credit and match are the ledger's own, and 0 in what it is given. */
 typedef struct pm__ledger_entry {
   int pid;
   uint64_t start_time;
   int64_t value[PM__LEDGER_COUNT];
+  int ppid;
+  int64_t credit[PM__LEDGER_COUNT]; /* seen of those that it has yet to wait for, or never will */
+  size_t match;                     /* in a settlement: its place, from 1, in the other list; 0: none */
 } pm__ledger_entry_t;
 
 typedef struct pm__ledger {

@@ -25,7 +25,11 @@ int pm__measure_new(const pm__meter_t *meter, bool pss, pm_measure_t **out) {
   for (int i = 0; i < meter->members.count; i++) {
     const pm__member_t *member = &meter->members.at[i];
     if (member->outside || !member->usage.lives) continue;
-    measure->targets[measure->count++] = (pm__measured_t){.pid = member->pid, .start_time = member->usage.start_time};
+    measure->targets[measure->count++] = (pm__measured_t){
+        .pid = member->pid,
+        .ppid = member->usage.ppid,
+        .start_time = member->usage.start_time,
+    };
   }
   *out = measure;
   return 0;

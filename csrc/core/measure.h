@@ -13,7 +13,7 @@ int pm__measure_new_ended(const pm_metrics_t *last, pm_measure_t **out);
 
 /* One of the processes that are read. */
 typedef struct pm__measured {
-  int pid;
+  int pid, ppid;
   uint64_t start_time;
   bool found; /* it lived when it was read */
   pm__details_t details;

@@ -23,14 +23,19 @@ enum { PARTS = 20 };
 /* What has been told of is told again when it has been below this part of the limit. */
 static const double rearm_below = 0.9;
 
-/* What is being ended because of its limit and has grown by this part is killed at once;
- * a total that is over its limit by so much takes a second tree. */
+/* What is being ended and has grown by this part, of itself or of maxTotalMemory if that is
+ * why, is killed at once; a total that is over its limit by so much takes a second tree. */
 static const double much = 1.25;
 
 /* ---- the figures --------------------------------------------------------------------- */
 
 static double limit_of(const pm__run_t *run) {
   return run->process->options.value[PM_OPT_LIMIT_MEMORY];
+}
+
+/* What it may not reach without something being done. */
+static double limit_now(const pm__run_t *run) {
+  return run->memory.ended_for ? (double)run->memory.kill_at : limit_of(run);
 }
 
 static double max_total(const pm_manager_t *m) {
@@ -108,18 +113,21 @@ static void tell(pm_manager_t *m, pm__process_t *p, pm_option_index_t limit, dou
 }
 
 static bool may_be_ended(const pm__run_t *run) {
-  return run->process->run == run && run->process->state == PM__RUNNING;
+  return run->process->run == run && run->process->state == PM__RUNNING && !run->child.ended;
 }
 
 /* used: by the tree. seen: what is told, of the tree or of all. */
 static void act(pm__run_t *run, pm_option_index_t limit, double used, double seen) {
   pm__process_t *p = run->process;
   pm__memory_watch_t *w = &run->memory;
+  double max = max_total(p->manager);
   pm_memory_action_t action = action_of(run);
   tell(p->manager, p, limit, seen, pm_option_table[PM_OPT_LIMIT_MEMORY_ACTION].choices[action]);
   if (action == PM_MEMORY_EVENT) return;
   w->ended_for = pm_option_table[limit].name;
-  w->kill_at = (uint64_t)(used * much);
+  /* One that is small beside the total, or new, grows by a part of itself in no time. */
+  if (limit == PM_OPT_LIMIT_MEMORY) max = used;
+  w->kill_at = (uint64_t)(used + (much - 1) * (max > used ? max : used));
   pm__process_handle(p, PM__OVER_LIMIT);
 }
 
@@ -142,7 +150,7 @@ static void judge(pm__run_t *run, double used) {
     w->over = true;
     act(run, PM_OPT_LIMIT_MEMORY, used, used);
   }
-  w->due = uv_hrtime() + interval(used, w->ended_for ? (double)w->kill_at : limit, w->growth);
+  w->due = uv_hrtime() + interval(used, limit_now(run), w->growth);
 }
 
 /* ---- reading what is shared ---------------------------------------------------------------- */
@@ -158,20 +166,32 @@ static void note_share(pm__run_t *run, const pm__shares_t *shares) {
   w->share_resident = w->read_resident < w->resident ? w->read_resident : w->resident;
   w->share_due = now + (w->over ? rest : shares->took);
   w->share_until = now + (rest > share_lasts ? rest : share_lasts);
-  if (w->on) judge(run, (double)w->share);
+  /* If all of it has ended meanwhile there is nothing to judge. */
+  if (w->on && shares->is_known && shares->found == 0)
+    w->due = now;
+  else if (w->on)
+    judge(run, (double)w->share);
+}
+
+/* That it could not be read just now says nothing of the tree. */
+static void try_again(pm__run_t *run) {
+  if (!run->memory.on) return;
+  run->memory.wants_share = true;
+  run->memory.share_due = uv_hrtime() + meanwhile;
 }
 
 static void on_shares(pm__shares_t *shares, int status) {
   pm__run_t *run = shares->data;
   pm_manager_t *m = run->process->manager;
   m->memory.reading = run->memory.is_read = false;
+  m->memory.spent += shares->took;
   pm__events_deliver(m);
   if (!m->closing) {
     uint64_t began = uv_hrtime();
-    if (status == 0)
+    if (status == 0 && shares->r == 0)
       note_share(run, shares);
     else
-      run->memory.wants_share = true;
+      try_again(run);
     judge_total(m);
     read_next(m);
     arm(m, began);
@@ -183,7 +203,7 @@ static void on_shares(pm__shares_t *shares, int status) {
 
 static bool begin_reading(pm_manager_t *m, pm__run_t *run) {
   pm__memory_watch_t *w = &run->memory;
-  double limit = w->ended_for ? (double)w->kill_at : limit_of(run);
+  double limit = limit_now(run);
   uint64_t enough = m->memory.collecting || isinf(limit) ? UINT64_MAX : (uint64_t)limit;
   if (pm__shares_begin(m->loop, &w->meter, enough, on_shares, run) != 0) return false;
   pm__run_opened(run);
@@ -219,7 +239,7 @@ static void look(pm__run_t *run, uint64_t last_pid, uint64_t until) {
   w->due = uv_hrtime() + slowest;
   if (r != 0) return;
   note_look(run);
-  double limit = limit_of(run), one = largest(&w->meter), all = estimate(w, w->looked_at);
+  double limit = limit_now(run), one = largest(&w->meter), all = estimate(w, w->looked_at);
   if (one >= limit || all < limit) {
     judge(run, one >= limit ? one : all);
   } else {
@@ -292,7 +312,7 @@ static void act_on_total(pm_manager_t *m) {
 
 static void collect(pm_manager_t *m) {
   m->memory.collecting = true;
-  m->memory.began = uv_hrtime();
+  m->memory.spent = 0;
   for (pm__run_t *run = m->memory.first; run; run = run->memory.next)
     if (run->memory.looked_at > 0 && !run->memory.is_read) run->memory.wants_share = true;
 }
@@ -320,9 +340,8 @@ static void judge_total(pm_manager_t *m) {
   } else if (!t->collecting) {
     if (now >= t->collect_due) collect(m);
   } else if (now == 0) {
-    now = uv_hrtime();
     t->collecting = false;
-    t->collect_due = now + PARTS * (now - t->began);
+    t->collect_due = uv_hrtime() + PARTS * t->spent;
     t->total = sum;
     act_on_total(m);
   }
@@ -386,6 +405,8 @@ void pm__memory_unwatch(pm__run_t *run) {
   run->memory.on = false;
   m->memory.total = m->memory.total > used ? m->memory.total - used : 0;
   take_out(m, run);
+  /* Whether that was enough is to be known now, not when the shares would be due again. */
+  if (run->memory.ended_for) m->memory.collect_due = 0;
   pm__meter_close(&run->memory.meter);
   if (m->memory.first) return;
   m->memory.total = 0;

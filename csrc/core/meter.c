@@ -258,6 +258,9 @@ static void complete(pm__meter_t *m, const pm__usage_t *command) {
 /* The next look begins from here. Places in the old list mean nothing any more. */
 static void keep(pm__meter_t *m) {
   pm__members_t old = m->members;
+  /* Of one for which there was no room any more nobody has taken it over. */
+  for (int i = 0; i < old.count; i++)
+    pm__meter_release(m, &old.at[i]);
   m->members = m->next;
   m->next = old;
   pm__members_clear(&m->next);

@@ -25,6 +25,11 @@ static bool is_alive(const pm__run_t *run) {
   return run && run->watched && !run->child.ended;
 }
 
+/* With what has been read beforehand goes what was so then: later starts are not in its lists. */
+static uint64_t last_pid_for(pm_manager_t *m) {
+  return m->meter_room.readings.ready ? m->last_pid : pm__metrics_last_pid(&m->meter_room.starts);
+}
+
 /* False: there is more to do. */
 static bool sample(pm__run_t *run, uint64_t last_pid, uint64_t until) {
   int r = pm__meter_look(&run->meter, last_pid, until);
@@ -46,12 +51,15 @@ static void wake_in(pm_manager_t *m, uint64_t ms) {
   if (!m->closing) uv_timer_start(&m->monitor, on_timer, ms, 0);
 }
 
+static void set_next_round(pm_manager_t *m) {
+  m->next_round = uv_now(m->loop) + (uint64_t)m->options.value[PM_OPT_MONITOR_INTERVAL];
+}
+
+/* One that was due while a round on request went on comes after that. */
 static void await_round(pm_manager_t *m) {
-  uint64_t interval = (uint64_t)m->options.value[PM_OPT_MONITOR_INTERVAL];
   uint64_t now = uv_now(m->loop);
-  if (interval == 0 || m->live == 0) return;
-  if (m->next_round <= now) m->next_round = now + interval;
-  wake_in(m, m->next_round - now);
+  if (m->options.value[PM_OPT_MONITOR_INTERVAL] <= 0 || m->live == 0) return;
+  wake_in(m, m->next_round > now ? m->next_round - now : PAUSE);
 }
 
 static void read_all(uv_work_t *work) {
@@ -130,8 +138,9 @@ static bool tell_of_all(pm_manager_t *m, uint64_t until) {
     size_t count = 0;
     for (; m->cursor && count < FIGURES; m->cursor = m->cursor->next)
       if (pm__monitor_figures(m->cursor, &figures[count])) count++;
-    if (count > 0) m->callbacks.on_figures(m, figures, count, first);
-    if (count > 0) first = false;
+    /* The first also if it is none: what was handed out and never told of is to go. */
+    if (count > 0 || first) m->callbacks.on_figures(m, figures, count, first);
+    first = false;
     if (m->cursor && uv_hrtime() >= until) return false;
   }
   return true;
@@ -155,7 +164,7 @@ static bool do_round(pm_manager_t *m, uint64_t until) {
 
 static bool finish_unfinished(pm_manager_t *m, uint64_t until) {
   if (!m->unfinished) return true;
-  uint64_t last_pid = pm__metrics_last_pid(&m->meter_room.starts);
+  uint64_t last_pid = last_pid_for(m);
   for (pm__process_t *p = m->first; p; p = p->next)
     if (is_alive(p->run) && p->run->meter.looking && !sample(p->run, last_pid, until)) return false;
   m->unfinished = false;
@@ -178,7 +187,10 @@ static void on_timer(uv_timer_t *timer) {
   const pm__readings_t *readings = &m->meter_room.readings;
   uint64_t until = uv_hrtime() + slice;
   bool is_on = m->options.value[PM_OPT_MONITOR_INTERVAL] > 0;
-  if (is_on && m->live > 0 && !m->sampling && uv_now(m->loop) >= m->next_round) begin_round(m, true);
+  if (is_on && m->live > 0 && !m->sampling && uv_now(m->loop) >= m->next_round) {
+    set_next_round(m);
+    begin_round(m, true);
+  }
   bool is_done = finish_unfinished(m, until);
   if (readings->under_way) {
     /* All threads of the pool may be held up; then it will be done here. */
@@ -192,6 +204,8 @@ static void on_timer(uv_timer_t *timer) {
     return;
   }
   bool is_news = m->sampling && is_heard(m);
+  /* Not without a rest, if it took longer than that. */
+  if (m->sampling && m->announced && uv_now(m->loop) >= m->next_round) set_next_round(m);
   m->sampling = m->telling = false;
   await_round(m);
   if (is_news) tell(m);
@@ -199,7 +213,9 @@ static void on_timer(uv_timer_t *timer) {
 
 void pm__monitor_start(pm_manager_t *m) {
   if (m->meter_room.most == 0) m->meter_room.most = pm__metrics_most_open();
-  if (!uv_is_active((uv_handle_t *)&m->monitor)) await_round(m);
+  if (uv_is_active((uv_handle_t *)&m->monitor)) return;
+  if (uv_now(m->loop) >= m->next_round) set_next_round(m);
+  await_round(m);
 }
 
 void pm__monitor_rest(pm_manager_t *m) {
@@ -217,7 +233,7 @@ void pm__monitor_refresh(pm__run_t *run, uint64_t until) {
   pm_manager_t *m = run->process->manager;
   if (!is_alive(run) || is_fresh(run)) return;
   if (uv_hrtime() < until) {
-    if (sample(run, pm__metrics_last_pid(&m->meter_room.starts), until)) return;
+    if (sample(run, last_pid_for(m), until)) return;
     m->unfinished = true;
     wake_in(m, PAUSE);
   } else if (!m->sampling) {

@@ -184,7 +184,7 @@ static void start_by_timer(pm__process_t *p) {
   }
   set_state(p, PM__QUEUED);
   pm__spawn_queue_add(p);
-  pm__events_add(p->manager, p, PM_EVENT_QUEUED)->event.position = pm__spawn_queue_position(p);
+  pm__events_add(p->manager, p, PM_EVENT_QUEUED)->event.position = p->queue_place;
 }
 
 /* What somebody asks for is no failure: it does not wait, and the count of

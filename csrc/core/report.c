@@ -94,8 +94,7 @@ static void fill_tally(int64_t *figures, const pm__process_t *p) {
   figures[PM_FIGURE_RESTARTS] = (int64_t)p->restarts;
   figures[PM_FIGURE_START_FAILURES] = (int64_t)tally->start_failures;
   figures[PM_FIGURE_LIMITS_REACHED] = (int64_t)tally->limits_reached;
-  unsigned position = pm__spawn_queue_position(p);
-  if (position > 0) figures[PM_FIGURE_QUEUE_POSITION] = position;
+  if (p->queue_place > 0) figures[PM_FIGURE_QUEUE_POSITION] = p->queue_place;
   figures[PM_FIGURE_EXIT_CODE] = p->last_exit.code;
   if (p->last_exit.signum) figures[PM_FIGURE_EXIT_SIGNAL] = p->last_exit.signum;
   for (int i = 0; i < PM__LEDGER_COUNT; i++)
@@ -197,6 +196,7 @@ int pm_manager_report(pm_manager_t *m, pm_report_t **out) {
   pm_report_t *report = new_report(m);
   if (!report) return UV_ENOMEM;
   m->reporting = true;
+  pm__spawn_queue_number(m);
   for (pm__process_t *p = m->first; p; p = p->next) {
     if (p->run) pm__monitor_refresh(p->run, until);
     int r = fill(&report->items[report->count++], p);
@@ -221,6 +221,7 @@ static void settle(pm__report_item_t *item) {
     if (!processes[i].found) continue;
     entries[found++] = (pm__ledger_entry_t){
         .pid = processes[i].pid,
+        .ppid = processes[i].ppid,
         .start_time = processes[i].start_time,
         .value = {d->voluntary, d->involuntary, d->read, d->written},
     };

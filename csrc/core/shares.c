@@ -3,15 +3,24 @@
 #include "../platform/share.h"
 #include "alloc.h"
 
+/* What it says of the host, not of the process: it may be over in a moment. */
+static bool is_for_now(int r) {
+  return r == UV_EMFILE || r == UV_ENFILE || r == UV_ENOMEM || r == UV_EINTR;
+}
+
 /* In a thread of the pool: touches nothing else. */
 static void read_all(uv_work_t *work) {
   pm__shares_t *shares = work->data;
   uint64_t began = uv_hrtime();
-  for (int i = 0; i < shares->count && shares->is_known && shares->sum < shares->enough; i++) {
+  for (int i = 0; i < shares->count && shares->is_known && shares->r == 0 && shares->sum < shares->enough; i++) {
     uint64_t share = 0;
     int r = pm__share_read(shares->targets[i].pid, shares->targets[i].start_time, &share);
     if (r == 0) shares->sum += share;
-    if (r != 0 && r != UV_ESRCH) shares->is_known = false;
+    if (r == 0) shares->found++;
+    if (is_for_now(r))
+      shares->r = r;
+    else if (r != 0 && r != UV_ESRCH)
+      shares->is_known = false;
   }
   shares->took = uv_hrtime() - began;
 }

@@ -15,6 +15,8 @@ struct pm__shares {
   void *data;      /* the caller's */
   uint64_t sum;    /* bytes; what has ended meanwhile has none */
   bool is_known;   /* false: one may not be read */
+  int found;       /* so many have not ended */
+  int r;           /* not 0: the host is short of descriptors or memory; try again */
   uint64_t enough; /* the rest is not read when it comes to so much */
   uint64_t took;   /* ns */
   int count;

@@ -56,12 +56,20 @@ unsigned pm__spawn_queue_position(const pm__process_t *p) {
   return position;
 }
 
+void pm__spawn_queue_number(pm_manager_t *m) {
+  unsigned place = 0;
+  for (pm__process_t *p = m->spawn_queue.first; p; p = p->queue_next)
+    p->queue_place = ++place;
+}
+
 void pm__spawn_queue_remove(pm__process_t *p) {
   pm__spawn_queue_t *q = &p->manager->spawn_queue;
   if (!is_queued(p)) return;
   *(p->queue_prev ? &p->queue_prev->queue_next : &q->first) = p->queue_next;
   *(p->queue_next ? &p->queue_next->queue_prev : &q->last) = p->queue_prev;
   p->queue_prev = p->queue_next = NULL;
+  p->queue_place = 0;
+  q->count--;
   if (!q->first) uv_timer_stop(&q->timer);
 }
 
@@ -95,6 +103,7 @@ void pm__spawn_queue_add(pm__process_t *p) {
   p->queue_prev = q->last;
   *(q->last ? &q->last->queue_next : &q->first) = p;
   q->last = p;
+  p->queue_place = ++q->count;
   if (!uv_is_active((uv_handle_t *)&q->timer)) arm(m);
 }
 

@@ -25,6 +25,10 @@ void pm__spawn_queue_add(pm__process_t *p);
 /* Does nothing if it is not in the queue. */
 void pm__spawn_queue_remove(pm__process_t *p);
 
+/* Gives each its queue_place: for who looks at all of them, since one position costs a walk
+ * through the queue. */
+void pm__spawn_queue_number(pm_manager_t *m);
+
 /* 1: the next; 0: it is not in the queue. */
 unsigned pm__spawn_queue_position(const pm__process_t *p);
 

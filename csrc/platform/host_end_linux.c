@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,7 +19,8 @@ enum {
 
 typedef struct host {
   int pid;
-  int pidfd; /* negative: the kernel, or a filter, has none for us */
+  bool is_child; /* this process is its child */
+  int pidfd;     /* negative: the kernel, or a filter, has none for us */
   uv_thread_t thread;
 } host_t;
 
@@ -27,14 +29,22 @@ static void sleep_ms(int ms) {
   nanosleep(&time, NULL);
 }
 
-static void await_end(const host_t *host) {
+/* False: nobody can tell. poll(2): EINVAL for one that may have no descriptor, by its limit. */
+static bool has_pidfd_ended(const host_t *host) {
   struct pollfd fd = {.fd = host->pidfd, .events = POLLIN};
-  if (host->pidfd < 0)
-    while (getppid() == host->pid)
-      sleep_ms(LOOK_TIME);
-  else
-    while (poll(&fd, 1, -1) < 0 && (errno == EINTR || errno == EAGAIN))
-      ;
+  int n;
+  do
+    n = poll(&fd, 1, -1);
+  while (n < 0 && (errno == EINTR || errno == EAGAIN));
+  return n > 0;
+}
+
+/* A host that is no parent is waited for as long as it takes for poll to work again. */
+static void await_end(const host_t *host) {
+  while (host->pidfd < 0 || !has_pidfd_ended(host)) {
+    if (host->is_child && getppid() != host->pid) return;
+    sleep_ms(LOOK_TIME);
+  }
 }
 
 static void watch(void *arg) {
@@ -52,9 +62,10 @@ int pm_end_with_host(int pid) {
   host_t *host = pm__malloc(sizeof(*host));
   if (!host) return UV_ENOMEM;
   host->pid = pid;
+  host->is_child = getppid() == pid; /* before its descriptor is got, which may be another's by then */
   host->pidfd = (int)pm__raw2(SYS_pidfd_open, pid, 0); /* close-on-exec by itself: pidfd_open(2) */
   int r = 0;
-  if (host->pidfd == -ESRCH || (host->pidfd < 0 && getppid() != pid)) r = UV_ESRCH;
+  if (host->pidfd == -ESRCH || ((host->is_child || host->pidfd < 0) && getppid() != pid)) r = UV_ESRCH;
   if (r == 0) r = uv_thread_create(&host->thread, watch, host);
   if (r == 0) return 0;
   if (host->pidfd >= 0) close(host->pidfd);

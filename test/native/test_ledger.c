@@ -99,7 +99,7 @@ static void test_as_the_model_has_it(void **state) {
 static void settle_one(pm__ledger_t *ledger, int pid, uint64_t start_time, int64_t value) {
   pm__ledger_entry_t *entry = pm__malloc(sizeof(*entry));
   assert_non_null(entry);
-  *entry = (pm__ledger_entry_t){pid, start_time, {value, value, -1, value}};
+  *entry = (pm__ledger_entry_t){.pid = pid, .start_time = start_time, .value = {value, value, -1, value}};
   pm__ledger_settle(ledger, entry, 1);
 }
 
@@ -120,10 +120,75 @@ static void test_a_pid_that_is_given_again(void **state) {
   assert_int_equal(ledger.sum[PM__LEDGER_VOLUNTARY], -1);
 }
 
+typedef struct told {
+  int pid, ppid;
+  int64_t value;
+} told_t;
+
+static void settle_all(pm__ledger_t *ledger, size_t count, const told_t *told) {
+  pm__ledger_entry_t *entries = pm__malloc((count + 1) * sizeof(*entries));
+  assert_non_null(entries);
+  for (size_t i = 0; i < count; i++)
+    entries[i] = (pm__ledger_entry_t){
+        .pid = told[i].pid,
+        .ppid = told[i].ppid,
+        .start_time = 1,
+        .value = {told[i].value, told[i].value, told[i].value, told[i].value},
+    };
+  pm__ledger_settle(ledger, entries, count);
+}
+
+#define SETTLE(ledger, ...)                                                                                            \
+  settle_all(ledger, sizeof((told_t[]){__VA_ARGS__}) / sizeof(told_t), (const told_t[]){__VA_ARGS__})
+
+/* Bytes of storage move up to who waits; context switches do not. */
+static void test_what_has_been_waited_for_counts_once(void **state) {
+  (void)state;
+  pm__ledger_t ledger;
+  pm__ledger_init(&ledger);
+  SETTLE(&ledger, {10, 1, 5}, {20, 10, 100});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 105);
+  /* It has written 30 more before its end; the parent waits for it later. */
+  SETTLE(&ledger, {10, 1, 5});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 105);
+  SETTLE(&ledger, {10, 1, 135});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 135);
+  assert_int_equal(ledger.sum[PM__LEDGER_READ], 135);
+  assert_int_equal(ledger.sum[PM__LEDGER_VOLUNTARY], 235);
+  SETTLE(&ledger, {10, 1, 137});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 137);
+  pm__ledger_free(&ledger);
+}
+
+static void test_over_generations(void **state) {
+  (void)state;
+  pm__ledger_t ledger;
+  pm__ledger_init(&ledger);
+  SETTLE(&ledger, {10, 1, 0}, {20, 10, 7}, {30, 20, 100});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 107);
+  SETTLE(&ledger, {10, 1, 0}, {20, 10, 107});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 107);
+  SETTLE(&ledger, {10, 1, 107}, {40, 10, 0}, {50, 40, 20});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 127);
+  /* Two at once. */
+  SETTLE(&ledger, {10, 1, 127});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 127);
+  /* Of whom nobody is there any more: nothing is known twice. */
+  SETTLE(&ledger, {60, 1, 3});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 130);
+  /* A ring of parents. */
+  SETTLE(&ledger, {60, 1, 3}, {70, 80, 1}, {80, 70, 1});
+  SETTLE(&ledger, {60, 1, 3});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 132);
+  pm__ledger_free(&ledger);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_as_the_model_has_it),
       cmocka_unit_test(test_a_pid_that_is_given_again),
+      cmocka_unit_test(test_what_has_been_waited_for_counts_once),
+      cmocka_unit_test(test_over_generations),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

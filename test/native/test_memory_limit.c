@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "core/internal.h"
@@ -172,6 +173,45 @@ static void test_who_takes_more_instead_of_ending_is_killed(void **state) {
   assert_string_equal(host_find(h, "a", PM_EVENT_EXIT, 1)->signal, "SIGKILL");
 }
 
+/* Of forks that share nearly all: when the share is not believed any more it is read again, before anything is done. */
+static void test_who_takes_its_time_to_end_is_not_killed(void **state) {
+  host_t *h = *state;
+  limit_total(h, 25);
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_STOP;
+  h->options.value[PM_OPT_STOP_TIMEOUT] = INFINITY;
+  host_spawn(h, "a", "fork-memory", "12", "0", "30", "ignore");
+  host_wait(h, "a", PM_EVENT_LIMIT, 1);
+  host_wait_output(h, "a", "ready\n");
+  for (int i = 0; i < 3; i++) {
+    watch_of(h, "a")->share_until = 0;
+    await_looks(h, "a", 2);
+    assert_int_equal(host_count(h, "a", PM_EVENT_EXIT), 0);
+  }
+  assert_true((double)watch_of(h, "a")->resident > MB(100));
+  assert_true(watch_of(h, "a")->kill_at < UINT64_MAX);
+  answer_t a;
+  host_stop(h, "a", 0, &a);
+  assert_true(host_answer(h, &a));
+}
+
+/* Its own quarter would be nothing to one that has just begun. */
+static void test_a_small_victim_may_grow(void **state) {
+  host_t *h = *state;
+  limit_total(h, 60);
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_EVENT;
+  start_holding(h, "a", "50");
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_STOP;
+  h->options.value[PM_OPT_STOP_TIMEOUT] = INFINITY;
+  host_spawn(h, "b", "grow-memory", "12", "100000", "ignore");
+  host_wait(h, "b", PM_EVENT_LIMIT, 1);
+  double more = (double)watch_of(h, "b")->kill_at - (double)watch_of(h, "b")->resident;
+  assert_true(more > MB(12) && more < MB(20));
+  answer_t a;
+  host_stop(h, "b", 0, &a);
+  assert_true(host_answer(h, &a));
+  host_end(h, "a");
+}
+
 /* ---- a listener may do anything ---------------------------------------------------------------- */
 
 static answer_t asked;
@@ -237,6 +277,33 @@ static void test_what_is_shared_counts_once(void **state) {
   assert_true((double)w->share > MB(20) && (double)w->share < MB(64));
   await_looks(h, "a", 3);
   assert_state(h, "a", "running", "running");
+  assert_int_equal(host_count(h, "a", PM_EVENT_LIMIT), 0);
+  host_end(h, "a");
+}
+
+/* Nor by a host that is short of descriptors for a moment, and cannot read what is shared. */
+static void test_short_of_descriptors_is_no_reason(void **state) {
+  host_t *h = *state;
+  struct rlimit old, few;
+  limit(h, 64, PM_MEMORY_STOP);
+  host_spawn(h, "a", "fork-memory", "12", "0", "30");
+  host_wait_output(h, "a", "ready\n");
+  while ((double)watch_of(h, "a")->resident < MB(300))
+    uv_run(&h->loop, UV_RUN_ONCE);
+  while (h->m->memory.reading)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+  few = old;
+  few.rlim_cur = 0;
+  watch_of(h, "a")->share_until = 0;
+  watch_of(h, "a")->share_due = 0;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+  while (!h->m->memory.reading)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  while (h->m->memory.reading)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+  host_turn(h, 3);
   assert_int_equal(host_count(h, "a", PM_EVENT_LIMIT), 0);
   host_end(h, "a");
 }
@@ -357,6 +424,40 @@ static void test_one_after_the_other(void **state) {
   host_end(h, "small");
 }
 
+/* However long it took to read all shares: when one has ended it is known anew whether that was enough. */
+static void test_the_next_does_not_wait_for_shares_to_be_due(void **state) {
+  host_t *h = *state;
+  answer_t a;
+  limit_total(h, 50);
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_STOP;
+  h->options.value[PM_OPT_STOP_TIMEOUT] = INFINITY;
+  start_holding(h, "third", NULL);
+  host_spawn(h, "first", "grow-memory", "35", "100000", "ignore");
+  host_wait_output(h, "first", "35\n");
+  start_holding(h, "second", "20");
+  host_wait(h, "first", PM_EVENT_LIMIT, 1);
+  h->m->memory.collect_due += UINT64_C(3600000000000);
+  hold(h, "third", "60");
+  host_stop(h, "first", 0, &a);
+  assert_true(host_answer(h, &a));
+  host_wait(h, "third", PM_EVENT_LIMIT, 1);
+  host_wait(h, "third", PM_EVENT_STOP, 1);
+  host_end(h, "second");
+}
+
+/* What it takes is what a thread was at it, not how long it waited for one. */
+static void test_shares_are_due_again_by_what_they_took(void **state) {
+  host_t *h = *state;
+  limit_total(h, 20);
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_EVENT;
+  start_holding(h, "a", "40");
+  host_wait(h, NULL, PM_EVENT_LIMIT, 1);
+  assert_true(h->m->memory.spent > 0);
+  uint64_t now = uv_hrtime();
+  assert_true(h->m->memory.collect_due <= now + 20 * h->m->memory.spent);
+  host_end(h, "a");
+}
+
 static void test_nothing_is_started_meanwhile(void **state) {
   host_t *h = *state;
   limit_total(h, 60);
@@ -418,14 +519,19 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_a_stop_takes_the_restart_back, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_a_restart_that_is_asked_for_counts, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_who_takes_more_instead_of_ending_is_killed, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_who_takes_its_time_to_end_is_not_killed, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_a_small_victim_may_grow, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_from_within_its_event, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_a_tree_is_added_up, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_what_is_shared_counts_once, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_short_of_descriptors_is_no_reason, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_the_nearer_the_sooner, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_without_a_limit_nobody_looks, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_the_largest_is_ended, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_one_after_the_other, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_the_next_does_not_wait_for_shares_to_be_due, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_shares_are_due_again_by_what_they_took, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_nothing_is_started_meanwhile, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_restarts_wait_for_memory, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_closing_in_the_middle, open_host, close_host),

@@ -591,6 +591,28 @@ static void test_no_memory(void **state) {
   end_many(workers);
 }
 
+/* Nobody keeps the descriptors of those for which there was no room any more: see tear_down. */
+static void test_no_memory_for_those_who_are_known(void **state) {
+  fixture_t *f = *state;
+  worker_t workers[MANY];
+  unsigned long n = 1;
+
+  start_many(workers);
+  for (;; n++) {
+    pm__meter_close(&f->meter);
+    assert_int_equal(f->room.open, 0);
+    open_meter(f, getpid());
+    look(f);
+    alloc_fail_nth(n);
+    int r = pm__meter_look(&f->meter, 0, FOREVER);
+    assert_true(r == 0 || r == UV_ENOMEM);
+    if (alloc_seen() < n) break;
+  }
+  alloc_fail_nth(0);
+  assert_true(n > 3);
+  end_many(workers);
+}
+
 #define METER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -617,6 +639,7 @@ int main(void) {
       METER_TEST(test_readings_that_are_older_than_the_last_look),
       METER_TEST(test_no_descriptor),
       METER_TEST(test_no_memory),
+      METER_TEST(test_no_memory_for_those_who_are_known),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "core/internal.h"
+#include "core/monitor.h"
 #include "core/process.h"
 #include "pm_fixture.h"
 
@@ -70,6 +71,27 @@ static void test_all_are_told_of_by_one_event(void **state) {
   host_end(h, "a");
   host_end(h, "b");
   assert_int_equal(ask(h).count, 0);
+}
+
+/* A round of the timer that is due while one on request goes on comes after it. */
+static void test_one_on_request_does_not_replace_one_of_the_timer(void **state) {
+  host_t *h = *state;
+  SPAWN_READY(h, "a", "say-ready");
+  listen_to(h, PM_LISTEN_METRICS);
+  host_wait(h, NULL, PM_EVENT_METRICS, 1);
+  while (h->m->sampling)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  size_t before = host_count(h, NULL, PM_EVENT_METRICS);
+  h->m->options.value[PM_OPT_MONITOR_INTERVAL] = 3600000;
+  uv_update_time(&h->loop);
+  h->m->next_round = uv_now(&h->loop) + 5;
+  h->m->first->run->sampled_at = 0;
+  pm__monitor_refresh(h->m->first->run, 0);
+  assert_true(h->m->sampling && !h->m->announced);
+  uv_sleep(20);
+  host_wait(h, NULL, PM_EVENT_METRICS, before + 1);
+  assert_true(h->m->next_round > uv_now(&h->loop) + 1000000);
+  host_end(h, "a");
 }
 
 /* Sampled all the same, since a status is to have a window of that length. */
@@ -351,6 +373,7 @@ static void test_processes_that_go_within_a_round(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_all_are_told_of_by_one_event, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_one_on_request_does_not_replace_one_of_the_timer, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_nobody_is_told_who_does_not_listen, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_nothing_is_sampled_while_nothing_runs, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_samples_are_kept, open_with_history, close_host),

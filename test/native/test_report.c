@@ -159,6 +159,30 @@ static void test_counters_never_go_down(void **state) {
   host_end(h, "a");
 }
 
+/* The kernel counts what one wrote for who has waited for it, too. */
+static void test_what_was_written_counts_once(void **state) {
+  enum { MB = 1 << 20 };
+  host_t *h = *state;
+  char dir[256];
+  make_scratch(dir, sizeof(dir));
+  const char *const script = "(dd if=/dev/zero of=\"$1/data\" bs=1048576 count=1 2>/dev/null; echo written; read x); "
+                             "echo waited; read y";
+  assert_int_equal(host_spawn_argv(h, "a", (const char *const[]){"/bin/sh", "-c", script, "sh", dir, NULL}), 0);
+  host_wait_output(h, "a", "written\n");
+  for (int i = 0; i < 500 && FIGURE(h, "a", WRITTEN) < MB; i++)
+    host_pass_time(h, 10);
+  int64_t before = FIGURE(h, "a", WRITTEN);
+  bool ready;
+  assert_int_equal(pm_process_write(h->m, str("a"), str("\n"), &ready, &h->error), 0);
+  host_wait_output(h, "a", "waited\n");
+  int64_t after = FIGURE(h, "a", WRITTEN);
+  print_message("%lld, then %lld bytes\n", (long long)before, (long long)after);
+  if (before < MB) print_message("the directory for temporary files is on no disk\n");
+  assert_true(after >= before && after < before + MB / 2);
+  host_end(h, "a");
+  remove_scratch(dir);
+}
+
 /* ---- things that go while a report is under way -------------------------------------------- */
 
 static void test_one_at_a_time(void **state) {
@@ -316,6 +340,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_of_one_that_runs, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_ends_are_told_apart, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_counters_never_go_down, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_what_was_written_counts_once, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_one_at_a_time, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_a_process_that_goes_meanwhile, open_host, close_host),
       cmocka_unit_test_setup_teardown(test_a_manager_that_goes_meanwhile, open_host, close_host),

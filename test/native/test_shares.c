@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -129,6 +130,7 @@ static void test_of_a_tree(void **state) {
     end_child(pids[i]);
   shares = read_shares(&loop, &meter, UINT64_MAX);
   assert_true(shares->is_known && shares->sum > SHARED * MB);
+  assert_int_equal(shares->found, 1);
   pm__free(shares);
 
   alloc_fail_nth(1);
@@ -139,12 +141,39 @@ static void test_of_a_tree(void **state) {
   assert_loop_closes(&loop);
 }
 
+/* A host without a free descriptor knows nothing for now, which is not the same as that nobody may know. */
+static void test_short_of_descriptors(void **state) {
+  (void)state;
+  struct rlimit old, none;
+  uv_loop_t loop;
+  pm__meter_room_t room = {0};
+  pm__meter_t meter;
+  assert_int_equal(uv_loop_init(&loop), 0);
+  pm__meter_init(&meter, &room, getpid(), 0, 0);
+  assert_int_equal(pm__meter_look(&meter, 0, UINT64_MAX), 0);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+  none = old;
+  none.rlim_cur = 0;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  pm__shares_t *shares = read_shares(&loop, &meter, UINT64_MAX);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+  assert_int_equal(shares->r, UV_EMFILE);
+  assert_true(shares->is_known);
+  pm__free(shares);
+  shares = read_shares(&loop, &meter, UINT64_MAX);
+  assert_true(shares->r == 0 && shares->is_known && shares->sum > 0);
+  pm__free(shares);
+  pm__meter_close(&meter);
+  assert_loop_closes(&loop);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_of_one),
       cmocka_unit_test(test_of_another_under_its_number),
       cmocka_unit_test(test_leaves_no_descriptor),
       cmocka_unit_test(test_of_a_tree),
+      cmocka_unit_test(test_short_of_descriptors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,6 +104,28 @@ static void test_first_come_first_served(void **state) {
   host_close(&h);
 }
 
+/* In the list and in a report it is what it is in the status of one. */
+static void check_in_list(void *arg, const pm_status_t *status) {
+  char id[8] = "";
+  memcpy(id, status->id.base, status->id.len);
+  assert_int_equal(status->queue_position, host_status(arg, id).queue_position);
+}
+
+static void check_in_report(void *arg, const pm_report_entry_t *entry) {
+  char id[8] = "";
+  memcpy(id, entry->id.base, entry->id.len);
+  unsigned position = host_status(arg, id).queue_position;
+  assert_int_equal(entry->figures[PM_FIGURE_QUEUE_POSITION], position > 0 ? (int64_t)position : -1);
+}
+
+static void check_positions(host_t *h) {
+  pm_report_t *report;
+  pm_manager_list(h->m, check_in_list, h);
+  assert_int_equal(pm_manager_report(h->m, &report), 0);
+  pm_report_each(report, check_in_report, h);
+  pm_report_end(h->m, report);
+}
+
 /* With one start in a thousand seconds, all that are killed wait. */
 static void test_the_queue_is_seen(void **state) {
   (void)state;
@@ -139,12 +161,14 @@ static void test_who_waits_may_be_stopped_or_started(void **state) {
   assert_true(host_answer(&h, &a));
   assert_string_equal(host_wait(&h, second, PM_EVENT_STOP, 1)->stop.step, "none");
   assert_int_equal(host_status(&h, third).queue_position, 2);
+  check_positions(&h);
   assert_int_equal(pm_process_remove(h.m, str(second)), 0);
   host_restart(&h, first, &a);
   assert_state(&h, first, "running", "running");
   assert_true(host_answer(&h, &a));
   assert_int_equal(host_status(&h, third).queue_position, 1);
   assert_int_equal(host_status(&h, first).queue_position, 0);
+  check_positions(&h);
   host_close(&h);
 }
 
