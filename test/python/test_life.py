@@ -112,6 +112,8 @@ class CtrlCTest(unittest.TestCase):
             import os, signal, threading
             from support import Recorder, until
             from process_manager_impl import ProcessManagerImpl
+            # Who is started in the background by a shell ignores it.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             with ProcessManagerImpl({'stopTimeout': 100}) as manager:
                 recorder = Recorder(manager, 'stdout')
                 stubborn = 'trap "" TERM; echo ready; while :; do sleep 1; done'
