@@ -131,7 +131,10 @@ void Manager::OnClosed(void *arg) {
 
 void Manager::OnEnvEnd(napi_async_cleanup_hook_handle, void *arg) {
   Manager *self = static_cast<Closing *>(arg)->owner;
-  if (self != nullptr) self->exiting_ = true;
+  if (self != nullptr) {
+    self->exiting_ = true;
+    self->awaited_.End();
+  }
   /* Otherwise it is being closed already. */
   if (self != nullptr && self->m_ != nullptr) self->BeginClose();
 }

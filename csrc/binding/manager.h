@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "../pm.h"
+#include "awaited.h"
 #include "values.h"
 
 namespace binding {
@@ -75,6 +76,9 @@ public:
   Napi::Value History(const Napi::CallbackInfo &info);
   Napi::Value Report(const Napi::CallbackInfo &info);
   void EndReport(pm_report_t *report);
+  AwaitedList *awaited() {
+    return &awaited_;
+  }
   Napi::Value List(const Napi::CallbackInfo &info);
   Napi::Value Logs(const Napi::CallbackInfo &info);
   Napi::Value QueryLog(const Napi::CallbackInfo &info);
@@ -157,6 +161,7 @@ private:
   bool alive_ = false;
   bool ref_ = true;
   bool exiting_ = false;
+  AwaitedList awaited_;
 };
 
 } // namespace binding

@@ -7,17 +7,18 @@
 #include <new>
 
 #include "../pm.h"
+#include "awaited.h"
 #include "values.h"
 
 namespace binding {
 
-/* Of an Owner: an ObjectWrap with Prepare(const Subject &, bool pss, pm_measure_t **). */
-template <typename Owner, typename Subject> class Measuring : public Napi::AsyncWorker {
+/* Of an Owner: an ObjectWrap with Prepare(const Subject &, bool pss, pm_measure_t **), and awaited(). */
+template <typename Owner, typename Subject> class Measuring : public Awaited {
 public:
   static Napi::Value Begin(Owner *owner, const Subject &subject, bool pss) {
-    Napi::Promise::Deferred promise = Napi::Promise::Deferred::New(owner->Env());
-    Continue(owner, subject, pss, promise);
-    return promise.Promise();
+    Promise promise(owner->Env());
+    if (promise) Continue(owner, subject, pss, promise);
+    return promise.Value();
   }
 
   ~Measuring() override {
@@ -29,7 +30,8 @@ public:
     if (measure_ != nullptr) pm_measure_read(measure_);
   }
 
-  void OnOK() override {
+protected:
+  void Done() override {
     if (measure_ == nullptr) {
       Continue(owner_, subject_, pss_, promise_);
     } else {
@@ -38,13 +40,13 @@ public:
   }
 
 private:
-  Measuring(Owner *owner, const Subject &subject, bool pss, Napi::Promise::Deferred promise, pm_measure_t *measure)
-      : Napi::AsyncWorker(owner->Env()), owner_(owner), object_(Napi::Persistent(owner->Value())), subject_(subject),
-        pss_(pss), promise_(promise), measure_(measure) {
+  Measuring(Owner *owner, const Subject &subject, bool pss, Promise promise, pm_measure_t *measure)
+      : Awaited(owner->Env(), owner->awaited()), owner_(owner), object_(Napi::Persistent(owner->Value())),
+        subject_(subject), pss_(pss), promise_(promise), measure_(measure) {
   }
 
   /* undefined if there is no such process. */
-  static void Continue(Owner *owner, const Subject &subject, bool pss, Napi::Promise::Deferred promise) {
+  static void Continue(Owner *owner, const Subject &subject, bool pss, Promise promise) {
     pm_measure_t *measure = nullptr;
     int r = owner->Prepare(subject, pss, &measure);
     if (r != 0 && r != UV_EAGAIN) {
@@ -78,7 +80,7 @@ private:
   Napi::ObjectReference object_;
   Subject subject_;
   bool pss_;
-  Napi::Promise::Deferred promise_;
+  Promise promise_;
   pm_measure_t *measure_;
 };
 

@@ -8,24 +8,25 @@
 #include <new>
 
 #include "../pm.h"
+#include "awaited.h"
 #include "manager.h"
 #include "values.h"
 
 namespace binding {
 
-class Reporting : public Napi::AsyncWorker {
+class Reporting : public Awaited {
 public:
   /* as_text: a promise of text, else of [id, command, state, …] and a buffer with the figures. */
   static Napi::Value Begin(Manager *owner, pm_report_t *report, bool as_text) {
-    Napi::Promise::Deferred promise = Napi::Promise::Deferred::New(owner->Env());
-    Reporting *worker = new (std::nothrow) Reporting(owner, report, as_text, promise);
+    Promise promise(owner->Env());
+    Reporting *worker = promise ? new (std::nothrow) Reporting(owner, report, as_text, promise) : nullptr;
     if (worker != nullptr) {
       worker->Queue();
     } else {
       owner->EndReport(report);
-      promise.Reject(Napi::Error::New(owner->Env(), "out of memory").Value());
+      if (promise) promise.Reject(Napi::Error::New(owner->Env(), "out of memory").Value());
     }
-    return promise.Promise();
+    return promise.Value();
   }
 
   ~Reporting() override {
@@ -37,7 +38,8 @@ public:
     if (as_text_ && pm_report_text(report_, &text_) != 0) SetError("out of memory");
   }
 
-  void OnOK() override {
+protected:
+  void Done() override {
     Writer out(Env());
     napi_value value = as_text_ ? out.Text(text_) : Rows(out);
     End();
@@ -47,15 +49,15 @@ public:
       promise_.Reject(Failure());
   }
 
-  void OnError(const Napi::Error &error) override {
+  void Failed(const Napi::Error &error) override {
     End();
     promise_.Reject(error.Value());
   }
 
 private:
-  Reporting(Manager *owner, pm_report_t *report, bool as_text, Napi::Promise::Deferred promise)
-      : Napi::AsyncWorker(owner->Env()), owner_(owner), object_(Napi::Persistent(owner->Value())), report_(report),
-        as_text_(as_text), promise_(promise) {
+  Reporting(Manager *owner, pm_report_t *report, bool as_text, Promise promise)
+      : Awaited(owner->Env(), owner->awaited()), owner_(owner), object_(Napi::Persistent(owner->Value())),
+        report_(report), as_text_(as_text), promise_(promise) {
   }
 
   void End() {
@@ -100,7 +102,7 @@ private:
   pm_report_t *report_;
   bool as_text_;
   pm_str_t text_ = {"", 0};
-  Napi::Promise::Deferred promise_;
+  Promise promise_;
 };
 
 } // namespace binding

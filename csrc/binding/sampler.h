@@ -8,6 +8,7 @@
 #include <new>
 
 #include "../pm.h"
+#include "awaited.h"
 #include "measuring.h"
 #include "values.h"
 
@@ -31,9 +32,11 @@ public:
   explicit Sampler(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Sampler>(info), sampler_(pm_sampler_new()) {
     napi_type_tag_object(info.Env(), info.This(), &sampler_tag);
     if (sampler_ == nullptr) Napi::Error::New(info.Env(), "out of memory").ThrowAsJavaScriptException();
+    napi_add_env_cleanup_hook(info.Env(), OnEnvEnd, &awaited_);
   }
 
   ~Sampler() override {
+    napi_remove_env_cleanup_hook(Env(), OnEnvEnd, &awaited_);
     if (sampler_ != nullptr) pm_sampler_free(sampler_);
   }
 
@@ -44,9 +47,9 @@ public:
     if (in.error() != nullptr) return info.Env().Undefined();
     napi_value figures = Look(static_cast<int>(pid));
     if (figures != nullptr) return Napi::Value(info.Env(), figures);
-    Napi::Promise::Deferred promise = Napi::Promise::Deferred::New(info.Env());
-    Turn::Begin(this, static_cast<int>(pid), promise);
-    return promise.Promise();
+    Promise promise(info.Env());
+    if (promise) Turn::Begin(this, static_cast<int>(pid), promise);
+    return promise.Value();
   }
 
   /* (pid, pss): a promise of more figures, or of undefined. */
@@ -58,6 +61,10 @@ public:
     return Measuring<Sampler, int>::Begin(this, static_cast<int>(pid), pss);
   }
 
+  AwaitedList *awaited() {
+    return &awaited_;
+  }
+
   int Prepare(int pid, bool pss, pm_measure_t **out) {
     return pm_sampler_measure(sampler_, pid, SLICE, pss, out);
   }
@@ -67,15 +74,17 @@ private:
 
   /* What is left of a look goes on in another turn of the loop: a work of the thread
    * pool that does nothing brings it about. */
-  class Turn : public Napi::AsyncWorker {
+  class Turn : public Awaited {
   public:
-    static void Begin(Sampler *owner, int pid, Napi::Promise::Deferred promise) {
+    static void Begin(Sampler *owner, int pid, Promise promise) {
       Turn *turn = new (std::nothrow) Turn(owner, pid, promise);
       if (turn != nullptr) turn->Queue();
     }
     void Execute() override {
     }
-    void OnOK() override {
+
+  protected:
+    void Done() override {
       napi_value figures = owner_->Look(pid_);
       if (figures == nullptr) {
         Begin(owner_, pid_, promise_);
@@ -85,16 +94,20 @@ private:
     }
 
   private:
-    Turn(Sampler *owner, int pid, Napi::Promise::Deferred promise)
-        : Napi::AsyncWorker(owner->Env()), owner_(owner), object_(Napi::Persistent(owner->Value())), pid_(pid),
+    Turn(Sampler *owner, int pid, Promise promise)
+        : Awaited(owner->Env(), owner->awaited()), owner_(owner), object_(Napi::Persistent(owner->Value())), pid_(pid),
           promise_(promise) {
     }
 
     Sampler *owner_;
     Napi::ObjectReference object_;
     int pid_;
-    Napi::Promise::Deferred promise_;
+    Promise promise_;
   };
+
+  static void OnEnvEnd(void *awaited) {
+    static_cast<AwaitedList *>(awaited)->End();
+  }
 
   /* NULL: it is not done. */
   napi_value Look(int pid) {
@@ -108,6 +121,7 @@ private:
   }
 
   pm_sampler_t *sampler_;
+  AwaitedList awaited_;
 };
 
 } // namespace binding
