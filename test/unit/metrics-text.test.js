@@ -277,6 +277,7 @@ describe('metricsText', () => {
   })
 })
 
+/* Where PROMTOOL names one it has to run; else only who has installed it can ask it. */
 const withPromtool = hasPromtool() ? test : test.skip
 
 withPromtool('promtool finds no fault (skipped where there is no promtool, of Debian\'s package prometheus: PROMTOOL may name it)', async () => {

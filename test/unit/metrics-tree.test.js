@@ -69,6 +69,7 @@ describe('memory', () => {
     expectAbout(status.own.memory, own, Math.max(0.5, own * 0.02))
   })
 
+  /* The portable backend has no keepers, without which nobody finds what lost its parent. */
   const testKept = portable ? test.skip : test
   testKept('of what has left the session and lost its parent, with a keeper', async () => {
     const manager = makeManager()
