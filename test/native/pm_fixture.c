@@ -168,6 +168,19 @@ void host_init(host_t *h) {
   h->options.value[PM_OPT_RESTART_JITTER] = 0;
 }
 
+host_t *host_new(void) {
+  host_t *h = calloc(1, sizeof(*h));
+  assert_non_null(h);
+  host_init(h);
+  return h;
+}
+
+int host_teardown(void **state) {
+  host_close(*state);
+  free(*state);
+  return 0;
+}
+
 void host_open(host_t *h) {
   const pm_callbacks_t callbacks = {.on_event = record_event,
                                     .on_output = record_output,

@@ -90,6 +90,10 @@ enum {
 /* Defaults, but a short delay before a restart and no monitor. */
 void host_init(host_t *h);
 
+/* The same, in memory that host_teardown frees: for tests with a setup. */
+host_t *host_new(void);
+int host_teardown(void **state);
+
 /* Makes loop and manager with h->options; listens to everything. */
 void host_open(host_t *h);
 

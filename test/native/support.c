@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "platform/spawn_backend.h"
 
@@ -174,4 +175,10 @@ pm_keeper_t *open_keeper(void) {
   if (pm_keeper_open(PM_KEEPER, &keeper, &error) == 0) return keeper;
   fprintf(stderr, "%s\n", error.message);
   abort();
+}
+
+double thread_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }

@@ -66,4 +66,7 @@ pm_keeper_t *open_keeper(void);
 #define run_until(loop, flag) run_until_at((loop), (flag), __FILE__, __LINE__)
 void run_until_at(uv_loop_t *loop, const bool *flag, const char *file, int line);
 
+/* CPU that this thread has used, in ms: others may have the processor meanwhile. */
+double thread_ms(void);
+
 #endif /* PM_TEST_SUPPORT_H */

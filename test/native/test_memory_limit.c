@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "core/internal.h"
 #include "core/process.h"
@@ -12,18 +11,9 @@
 #define MB(n) ((n)*1048576.0)
 
 static int open_host(void **state) {
-  host_t *h = calloc(1, sizeof(*h));
-  assert_non_null(h);
-  host_init(h);
+  host_t *h = host_new();
   host_open(h);
   *state = h;
-  return 0;
-}
-
-static int close_host(void **state) {
-  host_t *h = *state;
-  host_close(h);
-  free(h);
   return 0;
 }
 
@@ -340,12 +330,6 @@ static void test_without_a_limit_nobody_looks(void **state) {
   host_end(h, "a");
 }
 
-static double thread_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
 /* CPU of this thread: others may have the processor meanwhile. */
 static double longest_turn(host_t *h, const char *id) {
   double longest = 0;
@@ -513,28 +497,28 @@ static void test_closing_in_the_middle(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(test_restart_is_a_failure, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_stop_is_final, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_event_tells_once_a_crossing, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_a_stop_takes_the_restart_back, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_a_restart_that_is_asked_for_counts, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_who_takes_more_instead_of_ending_is_killed, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_who_takes_its_time_to_end_is_not_killed, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_a_small_victim_may_grow, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_from_within_its_event, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_a_tree_is_added_up, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_what_is_shared_counts_once, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_short_of_descriptors_is_no_reason, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_the_nearer_the_sooner, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_without_a_limit_nobody_looks, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_the_largest_is_ended, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_one_after_the_other, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_the_next_does_not_wait_for_shares_to_be_due, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_shares_are_due_again_by_what_they_took, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_nothing_is_started_meanwhile, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_restarts_wait_for_memory, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_closing_in_the_middle, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_restart_is_a_failure, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_stop_is_final, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_event_tells_once_a_crossing, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_a_stop_takes_the_restart_back, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_a_restart_that_is_asked_for_counts, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_who_takes_more_instead_of_ending_is_killed, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_who_takes_its_time_to_end_is_not_killed, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_a_small_victim_may_grow, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_from_within_its_event, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_a_tree_is_added_up, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_what_is_shared_counts_once, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_short_of_descriptors_is_no_reason, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_the_nearer_the_sooner, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_without_a_limit_nobody_looks, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_the_largest_is_ended, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_one_after_the_other, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_the_next_does_not_wait_for_shares_to_be_due, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_shares_are_due_again_by_what_they_took, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_nothing_is_started_meanwhile, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_restarts_wait_for_memory, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_closing_in_the_middle, open_host, host_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,5 @@
 /* When processes are sampled, how long that holds the loop up, and who is told. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "core/internal.h"
 #include "core/monitor.h"
@@ -8,19 +7,10 @@
 #include "pm_fixture.h"
 
 static int open_host(void **state) {
-  host_t *h = calloc(1, sizeof(*h));
-  assert_non_null(h);
-  host_init(h);
+  host_t *h = host_new();
   h->options.value[PM_OPT_MONITOR_INTERVAL] = 20;
   host_open(h);
   *state = h;
-  return 0;
-}
-
-static int close_host(void **state) {
-  host_t *h = *state;
-  host_close(h);
-  free(h);
   return 0;
 }
 
@@ -148,9 +138,7 @@ static kept_t history_of(host_t *h, const char *id) {
 }
 
 static int open_with_history(void **state) {
-  host_t *h = calloc(1, sizeof(*h));
-  assert_non_null(h);
-  host_init(h);
+  host_t *h = host_new();
   h->options.value[PM_OPT_MONITOR_INTERVAL] = 20;
   h->options.value[PM_OPT_METRICS_HISTORY] = 5;
   host_open(h);
@@ -281,13 +269,6 @@ static void test_no_thread_is_free(void **state) {
 
 /* ---- how long a turn takes -------------------------------------------------------------- */
 
-/* CPU of this thread: others may have the processor meanwhile. */
-static double thread_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
 enum { TREES = 4, TREE = 259 };
 
 static void start_trees(host_t *h) {
@@ -371,18 +352,18 @@ static void test_processes_that_go_within_a_round(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(test_all_are_told_of_by_one_event, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_one_on_request_does_not_replace_one_of_the_timer, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_nobody_is_told_who_does_not_listen, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_nothing_is_sampled_while_nothing_runs, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_samples_are_kept, open_with_history, close_host),
-      cmocka_unit_test_setup_teardown(test_none_are_kept_unasked, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_another_thread_reads, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_an_end_while_it_reads, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_no_thread_is_free, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_processes_that_go_within_a_round, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_a_status_does_not_take_long_either, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_all_are_told_of_by_one_event, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_one_on_request_does_not_replace_one_of_the_timer, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_nobody_is_told_who_does_not_listen, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_nothing_is_sampled_while_nothing_runs, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_samples_are_kept, open_with_history, host_teardown),
+      cmocka_unit_test_setup_teardown(test_none_are_kept_unasked, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_another_thread_reads, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_an_end_while_it_reads, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_no_thread_is_free, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_processes_that_go_within_a_round, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_a_status_does_not_take_long_either, open_host, host_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

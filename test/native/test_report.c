@@ -9,18 +9,9 @@
 #include "pm_fixture.h"
 
 static int open_host(void **state) {
-  host_t *h = calloc(1, sizeof(*h));
-  assert_non_null(h);
-  host_init(h);
+  host_t *h = host_new();
   host_open(h);
   *state = h;
-  return 0;
-}
-
-static int close_host(void **state) {
-  host_t *h = *state;
-  host_close(h);
-  free(h);
   return 0;
 }
 
@@ -337,17 +328,17 @@ static void test_memory_that_runs_out(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(test_of_one_that_runs, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_ends_are_told_apart, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_counters_never_go_down, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_what_was_written_counts_once, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_one_at_a_time, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_a_process_that_goes_meanwhile, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_a_manager_that_goes_meanwhile, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_text, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_every_state_has_its_name, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_no_process, open_host, close_host),
-      cmocka_unit_test_setup_teardown(test_memory_that_runs_out, open_host, close_host),
+      cmocka_unit_test_setup_teardown(test_of_one_that_runs, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_ends_are_told_apart, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_counters_never_go_down, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_what_was_written_counts_once, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_one_at_a_time, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_a_process_that_goes_meanwhile, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_a_manager_that_goes_meanwhile, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_text, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_every_state_has_its_name, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_no_process, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_memory_that_runs_out, open_host, host_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
