@@ -108,8 +108,11 @@ test('a manager that is collected closes its handles; one with a living process 
     const count = () => fs.readdirSync('/proc/self/fd').length
     const turn = () => new Promise(resolve => setTimeout(resolve, 5))
     const living = new WeakRef(new ProcessManager())
+    const says = new Promise(resolve => living.deref().once('stdout', resolve))
+    const ended = new Promise(resolve => living.deref().once('exit', resolve))
     living.deref().spawnProcess({ command: fixture('say-ready') })
     living.deref().spawnProcess({ command: fixture('exit-with'), args: ['0'] })
+    await Promise.all([says, ended])
     await turn()
     const before = count()
     const refs = []
