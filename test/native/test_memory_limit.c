@@ -32,12 +32,17 @@ static pm__memory_watch_t *watch_of(host_t *h, const char *id) {
   return NULL;
 }
 
-/* Makes hold-memory hold so much, and waits until it does. */
-static void hold(host_t *h, const char *id, const char *megabytes) {
+/* Asks hold-memory to hold so much: for one that may be ended before it says that it does. */
+static void ask_to_hold(host_t *h, const char *id, const char *megabytes) {
   pm_error_t error;
   bool ready;
-  size_t before = host_output(h, id, PM_STDOUT)->len;
   assert_int_equal(pm_process_send(h->m, str(id), str(megabytes), &ready, &error), 0);
+}
+
+/* And waits until it does. */
+static void hold(host_t *h, const char *id, const char *megabytes) {
+  size_t before = host_output(h, id, PM_STDOUT)->len;
+  ask_to_hold(h, id, megabytes);
   while (host_output(h, id, PM_STDOUT)->len == before)
     uv_run(&h->loop, UV_RUN_ONCE);
 }
@@ -288,9 +293,7 @@ static void test_short_of_descriptors_is_no_reason(void **state) {
   watch_of(h, "a")->share_until = 0;
   watch_of(h, "a")->share_due = 0;
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-  while (!h->m->memory.reading)
-    uv_run(&h->loop, UV_RUN_ONCE);
-  while (h->m->memory.reading)
+  while (watch_of(h, "a")->share_due == 0 || h->m->memory.reading)
     uv_run(&h->loop, UV_RUN_ONCE);
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
   host_turn(h, 3);
@@ -343,6 +346,13 @@ static double longest_turn(host_t *h, const char *id) {
   return longest;
 }
 
+static double time_of_whole_look(host_t *h, const char *id) {
+  double began = thread_ms();
+  assert_int_equal(pm__meter_look(&watch_of(h, id)->meter, 0, UINT64_MAX), 0);
+  return thread_ms() - began;
+}
+
+/* Slices of half a millisecond: of four trees together that is a small part. */
 static void test_no_turn_is_long(void **state) {
   host_t *h = *state;
   if (is_light("trees of hundreds")) return;
@@ -352,14 +362,14 @@ static void test_no_turn_is_long(void **state) {
     host_spawn(h, id, "fork-levels", "6", "3", "stay");
     host_wait_output(h, id, "ready\n");
   }
-  double longest = 1e9;
+  double longest = INFINITY, whole = 0;
   await_looks(h, "a", 2);
-  for (int i = 0; i < 8 && longest > 1; i++) {
-    double one = longest_turn(h, i % 2 ? "b" : "c");
-    if (one < longest) longest = one;
-  }
-  print_message("longest turn: %.2f ms of CPU\n", longest);
-  assert_true(longest <= 2);
+  for (int i = 0; i < 8; i++)
+    longest = fmin(longest, longest_turn(h, i % 2 ? "b" : "c"));
+  for (char id[] = "a"; *id <= 'd'; ++*id)
+    whole += time_of_whole_look(h, id);
+  print_message("longest turn: %.2f ms of CPU, all trees: %.2f ms\n", longest, whole);
+  assert_true(longest < whole / 4);
   assert_int_equal(watch_of(h, "d")->meter.processes, 259);
 }
 
@@ -399,7 +409,7 @@ static void test_one_after_the_other(void **state) {
   host_wait(h, "large", PM_EVENT_LIMIT, 1);
   await_looks(h, "small", 5);
   assert_int_equal(host_count(h, NULL, PM_EVENT_LIMIT), 1);
-  hold(h, "middle", "50");
+  ask_to_hold(h, "middle", "50");
   host_wait(h, "middle", PM_EVENT_LIMIT, 1);
   host_wait(h, "middle", PM_EVENT_STOP, 1);
   answer_t a;
@@ -475,6 +485,9 @@ static void test_restarts_wait_for_memory(void **state) {
   host_wait_output(h, "b", "ready\n");
   hold(h, "a", "80");
   host_wait(h, NULL, PM_EVENT_LIMIT, 1);
+  /* It may have been told at the first of the 80: what "b" gives back would be enough. */
+  while (h->m->memory.total < MB(75))
+    uv_run(&h->loop, UV_RUN_ONCE);
   assert_int_equal(pm_process_signal(h->m, str("b"), 9, true), 0);
   assert_int_equal(host_wait(h, "b", PM_EVENT_QUEUED, 1)->position, 1);
   host_pass_time(h, 300);
