@@ -70,6 +70,8 @@ module.exports = async ({ output = 'ring', ...options } = {}) => {
       await once(manager, 'exit')
       return (count) => manager.getProcessLogs(id, count)
     },
+    /* Also while nobody listens. */
+    samplesByItself: true,
     /* The next round of the monitor. */
     async sample() {
       const [{ processes }] = await once(manager, 'metrics')

@@ -140,10 +140,11 @@ const goals = {
 
   metrics: [
     { name: `CPU of a sample of ${many} / pidusage`, ...versus(PIDUSAGE, many, 'cpu'), ratio: 0.25 },
-    { name: `CPU of a sample of ${many} / C pread`, ...versus(KEPT_OPEN, many, 'cpu'), ratio: 1.4 },
     { name: "of it the loop's thread / pidusage", ...versus(PIDUSAGE, many, 'loop'), ratio: 0.01 },
-    { name: 'the loop held up at a time / pidusage', ...versus(PIDUSAGE, many, 'busy'), ratio: 0.01 },
     { name: 'us that the loop is held up at a time', ours: [OURS, many, 'busy'], against: 1000, ratio: 1 },
+    { name: 'CPU of one that nobody asked for / C pread', ours: [OURS, many, 'unheard'], against: [KEPT_OPEN, many, 'cpu'], ratio: 1.4 },
+    { name: "of it the loop's thread / pidusage", ours: [OURS, many, 'unheardLoop'], against: [PIDUSAGE, many, 'loop'], ratio: 0.01 },
+    { name: 'us that the loop is held up at a time', ours: [OURS, many, 'unheardBusy'], against: 1000, ratio: 1 },
     { name: `${metrics.trees.count} trees of ${metrics.trees.processes} / the same reads in C`, ...versus(KEPT_OPEN, 'trees', 'cpu'), ratio: 1.4 },
     { name: `a tree of ${many} / pidtree`, ...versus(PIDTREE, 'tree', 'tree'), ratio: 0.1 },
     { name: `a tree of ${many} once more / pidtree`, ...versus(PIDTREE, 'tree', 'again'), ratio: 0.1 },

@@ -51,25 +51,39 @@ async function measureCpu(driver, pids, samples, prepare = () => {}) {
   return { cpu: median(cpu), loop: median(loop) }
 }
 
-/* The longest time between two turns of a loop that has nothing else to do. */
+/* The longest time between two turns of a loop that has nothing else to do, until the promise settles; in us. */
+async function longestTurn(promise) {
+  let isDone = false
+  let longest = 0
+  const done = promise.then(() => {
+    isDone = true
+  })
+  for (let last = performance.now(); !isDone; ) {
+    await turn()
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+  }
+  await done
+  return longest * 1e3
+}
+
 async function measureBusy(driver, pids, samples) {
   const busy = []
-  for (let i = 0; i < samples; i++) {
-    let isDone = false
-    let longest = 0
-    const done = sampleOf(driver, pids).then(() => {
-      isDone = true
-    })
-    for (let last = performance.now(); !isDone; ) {
-      await turn()
-      const now = performance.now()
-      longest = Math.max(longest, now - last)
-      last = now
-    }
-    await done
-    busy.push(longest * 1e3)
-  }
+  for (let i = 0; i < samples; i++) busy.push(await longestTurn(sampleOf(driver, pids)))
   return median(busy)
+}
+
+/* Of a driver that samples by itself: the same while nobody listens, by the time that a sample has. */
+async function measureUnheard(samples) {
+  const loopBefore = loopTime()
+  const before = process.cpuUsage()
+  await wait(samples * INTERVAL)
+  const { user, system } = process.cpuUsage(before)
+  const figures = { unheard: (user + system) / samples, unheardLoop: (loopTime() - loopBefore) / samples }
+  const busy = []
+  for (let i = 0; i < samples; i++) busy.push(await longestTurn(wait(INTERVAL)))
+  return { ...figures, unheardBusy: median(busy) }
 }
 
 async function measureStatus(driver, token, calls) {
@@ -99,6 +113,7 @@ async function measure(driver, { count, samples, calls }) {
     Object.assign(figures, await measureCpu(driver, pids, samples))
     figures.started = (await measureCpu(driver, pids, samples, () => execFileSync('/bin/true'))).cpu
     figures.busy = await measureBusy(driver, pids, samples)
+    if (driver.samplesByItself) Object.assign(figures, await measureUnheard(samples))
   }
   for (const pid of pids) process.kill(pid, 'SIGKILL')
   await ended

@@ -12,6 +12,7 @@
 #include "log_query.h"
 #include "measure.h"
 #include "memory_limit.h"
+#include "metering.h"
 #include "monitor.h"
 #include "output.h"
 #include "process.h"
@@ -214,18 +215,11 @@ int pm_process_signal(pm_manager_t *m, pm_str_t id, int signum, bool tree) {
 
 /* ---- looking --------------------------------------------------------------------------- */
 
-static double to_megabytes(uint64_t bytes) {
-  return (double)bytes / (1024 * 1024);
-}
-
-/* Better what has been seen so far of a large tree than nothing. */
-static uint64_t memory_of(const pm__meter_t *meter) {
-  return meter->complete ? meter->memory : pm__meter_partial_memory(meter);
-}
-
 static void fill_status(const pm__process_t *p, unsigned queue_position, pm_status_t *out) {
-  const pm__run_t *run = p->run;
+  pm__run_t *run = p->run;
   bool alive = run && !run->ended_at;
+  pm__seen_t seen = {0};
+  if (alive) seen = pm__metering_seen(run);
   *out = (pm_status_t){
       .id = p->id,
       .command = {p->command.name, strlen(p->command.name)},
@@ -234,11 +228,11 @@ static void fill_status(const pm__process_t *p, unsigned queue_position, pm_stat
       .state = pm__process_state_name(p),
       .queue_position = queue_position,
       .uptime = alive ? pm__run_uptime(run) : 0,
-      .cpu = alive ? run->meter.cpu.percent : 0,
-      .memory = alive ? to_megabytes(memory_of(&run->meter)) : 0,
-      .own_cpu = alive ? run->meter.own_cpu.percent : 0,
-      .own_memory = alive ? to_megabytes(run->meter.own_memory) : 0,
-      .processes = alive ? run->meter.processes : 0,
+      .cpu = seen.metrics.cpu,
+      .memory = seen.metrics.memory,
+      .own_cpu = seen.metrics.own_cpu,
+      .own_memory = seen.metrics.own_memory,
+      .processes = seen.metrics.processes,
       .restarts = p->restarts,
       .exit_code = p->last_exit.code,
       .exit_signal = pm__signal_name(p->last_exit.signum),
@@ -277,8 +271,8 @@ int pm_process_measure(pm_manager_t *m, pm_str_t id, bool pss, pm_measure_t **ou
   pm__run_t *run = p->run;
   if (!run || run->ended_at) return pm__measure_new_ended(&p->last_metrics, out);
   pm__monitor_refresh(run, pm__monitor_allowance());
-  if (run->meter.looking) return UV_EAGAIN;
-  return pm__measure_new(&run->meter, pss, out);
+  if (pm__metering_seen(run).looking) return UV_EAGAIN;
+  return pm__metering_measure(run, pss, out);
 }
 
 void pm_manager_metrics(pm_manager_t *m, void (*each)(void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics),

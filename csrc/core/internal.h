@@ -12,6 +12,8 @@
 #ifndef PM_CORE_INTERNAL_H
 #define PM_CORE_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "../platform/metrics.h"
 #include "../platform/spawn.h"
 #include "../platform/stream.h"
@@ -96,6 +98,7 @@ typedef struct pm__memory_watch {
 
 /* Of a manager. */
 typedef struct pm__memory {
+  pm__meter_room_t room;
   uv_timer_t timer;
   pm__run_t *first, *last;
   double total;         /* of all, as far as it is known, when it was compared last */
@@ -117,6 +120,22 @@ typedef struct pm__spawn_queue {
   uint64_t next_at; /* uv_hrtime: when the next start would be due if all were at even distances */
 } pm__spawn_queue_t;
 
+/* ---- who is metered ----------------------------------------------------------- */
+
+/* See metering.c. Whoever has the lock has all that follows it, and the meters of runs. */
+typedef struct pm__metering {
+  bool under_way; /* a thread of the pool is at work; this and the next two are the loop's alone */
+  uv_work_t work;
+  void (*done)(pm_manager_t *m);
+  atomic_uint wanted; /* the loop's thread waits for the lock, or has it */
+  uv_mutex_t lock;
+  pm__meter_room_t room;
+  pm__run_t *first, *last;
+  pm__run_t *cursor; /* whose turn it is in the round; NULL: all have had it */
+  uint64_t last_pid; /* pm__metrics_last_pid as of the round */
+  unsigned in_round; /* processes that it has seen so far */
+} pm__metering_t;
+
 /* ---- one start of a command ------------------------------------------------ */
 
 struct pm__run {
@@ -132,9 +151,10 @@ struct pm__run {
   bool ended_by_loss; /* that was known when its exit was queued: it may be the cause */
   uint64_t number;    /* of its process's starts, 0 the first */
 
-  pm__meter_t meter;
-  pm__memory_watch_t memory;
+  pm__meter_t meter; /* metering.c's, as are the next two */
+  pm__run_t *metered_prev, *metered_next;
   uint64_t sampled_at; /* uv_hrtime of the last sample; 0: none */
+  pm__memory_watch_t memory;
   uint64_t started_at; /* uv_hrtime */
   uint64_t start_time; /* the same, as pm__wall_clock */
   uint64_t ended_at;   /* uv_hrtime; 0: it runs */
@@ -278,17 +298,17 @@ struct pm_manager {
   uint64_t log_turns;                     /* starts of processes with log files */
   uv_timer_t retry;                       /* of those that could not be written */
   uv_idle_t turn;                         /* delivers what API calls queued */
-  pm__meter_room_t meter_room;
-  uv_work_t reading;            /* while meter_room.readings.under_way */
-  uint64_t patient_for_reading; /* until when; the loop's time */
-  uint64_t last_pid;            /* pm__metrics_last_pid as of the round */
-  bool sampling;                /* a round of samples is under way */
-  bool announced;               /* and will be told of: the timer has begun it */
-  bool telling;                 /* it is being told of */
-  bool unfinished;              /* a status has begun a look that goes on */
-  uint64_t rounds;              /* that have begun */
-  pm__process_t *cursor;        /* whose turn it is in the round; NULL: all have had it */
-  uint64_t next_round;          /* when it is due; the loop's time */
+  pm__metering_t metering;
+  uint64_t patient_for_thread; /* until when; the loop's time */
+  bool sampling;               /* a round of samples is under way */
+  bool announced;              /* and is to be kept and told of: the timer has begun it */
+  bool handing_out;            /* that goes on now */
+  bool unfinished;             /* a status has begun a look that goes on */
+  uint64_t rounds;             /* that have begun */
+  uint64_t round_began;        /* uv_hrtime, of the last */
+  pm__process_t *cursor;       /* whose figures are handed out next; NULL: nobody's */
+  size_t histories;            /* processes whose samples are kept */
+  uint64_t next_round;         /* when it is due; the loop's time */
   pm__memory_t memory;
   pm__spawn_queue_t spawn_queue;
   uv_timer_t monitor;     /* samples metrics; in pm_manager_close: looks for what is gone, and gives up */

@@ -8,6 +8,7 @@
 #include "keeper.h"
 #include "log_file.h"
 #include "memory_limit.h"
+#include "metering.h"
 #include "pacer.h"
 #include "private_dir.h"
 #include "process.h"
@@ -46,7 +47,8 @@ static void free_manager(pm_manager_t *m) {
   pm__free(m->read_buffer);
   pm__free(m->buckets);
   pm__free(m->events.ring);
-  pm__meter_room_free(&m->meter_room);
+  pm__metering_free(m);
+  pm__meter_room_free(&m->memory.room);
   pm__free(m);
 }
 
@@ -87,7 +89,11 @@ static void open_spawner(pm_manager_t *m, const pm_manager_config_t *config) {
 int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_callbacks_t *callbacks, void *data,
                    pm_manager_t **out) {
   pm_manager_t *m = pm__calloc(1, sizeof(*m));
-  if (!m) return UV_ENOMEM;
+  int r = m ? pm__metering_init(m) : UV_ENOMEM;
+  if (r != 0) {
+    pm__free(m);
+    return r;
+  }
   m->loop = loop;
   m->options = config->options;
   m->callbacks = *callbacks;
@@ -96,7 +102,7 @@ int pm_manager_new(uv_loop_t *loop, const pm_manager_config_t *config, const pm_
   m->refd = true;
   m->random = uv_hrtime() | 1;
   if (config->keeperless) m->keeperless = pm__fault_new(config->keeperless);
-  int r = copy_allowed(m, config);
+  r = copy_allowed(m, config);
   if (r == 0) r = pm__events_reserve(m, PM__EVENTS_PER_CALL);
   if (r != 0) {
     free_manager(m);

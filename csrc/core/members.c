@@ -43,7 +43,7 @@ int pm__members_add(pm__members_t *list, int pid) {
   pm__member_t *member = &list->at[list->count];
   *member = (pm__member_t){.pid = pid, .before = -1};
   for (int i = 0; i < PM__KEPT_COUNT; i++)
-    member->kept[i] = PM__KEPT_NOTHING;
+    member->kept[i] = PM__METRICS_SOURCE_INVALID;
   *slot = ++list->count;
   return list->count - 1;
 }

@@ -6,10 +6,18 @@
 #define PM_CORE_MEMBERS_H
 
 #include "../platform/metrics.h"
-#include "readings.h"
 
 /* More of one tree are not looked at. */
 enum { PM__MOST_MEMBERS = 4096 };
+
+/* What of a process is kept open. */
+typedef enum {
+  PM__KEPT_USAGE,
+  PM__KEPT_MEMORY,
+  PM__KEPT_RUNS,     /* of one with one thread: whether what it has used is to be read */
+  PM__KEPT_CHILDREN, /* of one with one thread */
+  PM__KEPT_COUNT
+} pm__kept_kind_t;
 
 typedef struct pm__member {
   int pid;
@@ -17,9 +25,9 @@ typedef struct pm__member {
   bool outside; /* a keeper: of its figures, only what it has waited for is the tree's */
   bool gone;    /* nothing of it is known any more */
   pm__usage_t usage;
-  uint64_t children;               /* what its list of them was told apart by; 0: it was not kept open */
-  uint64_t runs;                   /* of a keeper: what was read before its usage */
-  pm__kept_t kept[PM__KEPT_COUNT]; /* descriptors */
+  uint64_t children; /* what its list of them was told apart by; 0: it was not kept open */
+  uint64_t runs;     /* what was read before its usage; 0: nothing */
+  pm__metrics_source_t kept[PM__KEPT_COUNT];
 } pm__member_t;
 
 /* All zeros is an empty one. */

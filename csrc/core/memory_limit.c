@@ -265,7 +265,7 @@ static void take_out(pm_manager_t *m, pm__run_t *run) {
  * What is done about one only sends signals and queues events. */
 static void look_at_all(pm_manager_t *m, uint64_t now) {
   uint64_t until = now + slice;
-  uint64_t last_pid = pm__metrics_last_pid(&m->meter_room.starts);
+  uint64_t last_pid = pm__metrics_last_pid(&m->memory.room.starts);
   const pm__run_t *last = m->memory.last;
   for (pm__run_t *run = m->memory.first; run; run = m->memory.first) {
     bool is_last = run == last;
@@ -381,6 +381,7 @@ void pm__memory_init(pm_manager_t *m) {
   uv_timer_init(m->loop, &m->memory.timer);
   uv_unref((uv_handle_t *)&m->memory.timer);
   m->memory.timer.data = m;
+  m->memory.room.most = pm__metrics_most_open();
 }
 
 void pm__memory_watch(pm__run_t *run) {
@@ -388,7 +389,7 @@ void pm__memory_watch(pm__run_t *run) {
   pm__memory_watch_t *w = &run->memory;
   const pm__child_t *child = &run->child;
   if (isinf(limit_of(run)) && isinf(max_total(m))) return;
-  pm__meter_init(&w->meter, &m->meter_room, child->pid, child->keeper, child->inner_keeper);
+  pm__meter_init(&w->meter, &m->memory.room, child->pid, child->keeper, child->inner_keeper);
   w->on = true;
   w->due = uv_hrtime() + fastest;
   put_last(m, run);
@@ -411,5 +412,6 @@ void pm__memory_unwatch(pm__run_t *run) {
   if (m->memory.first) return;
   m->memory.total = 0;
   m->memory.over = m->memory.collecting = false;
+  pm__metrics_close_starts(&m->memory.room.starts);
   uv_timer_stop(&m->memory.timer);
 }

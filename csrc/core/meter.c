@@ -21,18 +21,11 @@ void pm__meter_init(pm__meter_t *m, pm__meter_room_t *room, int command, int kee
 
 /* ---- a look ------------------------------------------------------------------------- */
 
-/* What was read before the last look is of no use: a clock would seem to have gone back. */
-static bool has_readings(const pm__meter_t *m) {
-  const pm__readings_t *readings = &m->room->readings;
-  return readings->ready && readings->began >= m->looked_until;
-}
-
 static void begin(pm__meter_t *m, bool listing) {
   pm__members_clear(&m->next);
   m->looking = true;
   m->all = m->lost_one;
   m->losing = false;
-  m->direct = !has_readings(m);
   m->listing = listing;
   m->at = 0;
   m->rest = -1;
@@ -51,29 +44,20 @@ static bool is_to_list(const pm__meter_t *m, uint64_t last_pid, uint64_t now) {
 }
 
 static void begin_look(pm__meter_t *m, uint64_t last_pid) {
-  m->began = has_readings(m) ? m->room->readings.began : pm__metrics_now();
+  m->began = pm__metrics_now();
   m->last_pid = last_pid;
   begin(m, is_to_list(m, last_pid, m->began));
-}
-
-void pm__meter_want(pm__meter_t *m, uint64_t last_pid, uint64_t now) {
-  pm__readings_t *readings = &m->room->readings;
-  if (m->looking) return;
-  bool listing = is_to_list(m, last_pid, now);
-  for (int i = 0; i < m->members.count; i++) {
-    pm__member_t *member = &m->members.at[i];
-    pm__readings_add(readings, &member->kept[PM__KEPT_USAGE], PM__KEPT_USAGE);
-    if (!listing) continue;
-    pm__readings_add(readings, &member->kept[PM__KEPT_RUNS], PM__KEPT_RUNS);
-    pm__readings_add(readings, &member->kept[PM__KEPT_CHILDREN], PM__KEPT_CHILDREN);
-  }
 }
 
 /* Gives back what the look under way has taken over. */
 static void give_up(pm__meter_t *m) {
   for (int i = 0; i < m->next.count; i++) {
     pm__member_t *member = &m->next.at[i];
-    if (member->before >= 0) pm__meter_hand_over(m, member, &m->members.at[member->before]);
+    if (member->before >= 0) {
+      pm__member_t *before = &m->members.at[member->before];
+      pm__meter_hand_over(m, member, before);
+      before->runs = before->children = 0; /* belong to what is forgotten now */
+    }
     pm__meter_release(m, member);
   }
   pm__members_clear(&m->next);
@@ -103,17 +87,14 @@ static bool is_member(const pm__meter_t *m, int place, const pm__member_t *befor
 
 static int read_member(pm__meter_t *m, pm__member_t *member, const pm__member_t *before) {
   uint64_t at = 0;
-  if (!member->outside) {
-    int r = pm__meter_read_usage(m, member, &at);
-    if (member->pid == m->command) m->read_at = at;
-    return r;
-  }
-  /* It has waited for nobody: that would be missed below. */
-  if (before && !m->listing) {
+  /* A keeper has waited for nobody: that would be missed below. */
+  if (member->outside && before && !m->listing) {
     member->usage = before->usage;
     return 0;
   }
-  return pm__meter_read_keeper(m, member, before);
+  int r = pm__meter_read_usage(m, member, before ? &before->usage : NULL, &at);
+  if (member->pid == m->command) m->read_at = at;
+  return r;
 }
 
 static int look_at(pm__meter_t *m, int place) {
@@ -210,10 +191,10 @@ static void add_cpu(pm__meter_t *m) {
   m->used.system += settle(&system, &m->ahead.system);
 }
 
-static void add_up(pm__meter_t *m, const pm__members_t *all) {
+static void add_up(pm__meter_t *m) {
   m->memory = m->threads = m->processes = 0;
-  for (int i = 0; i < all->count; i++) {
-    const pm__member_t *member = &all->at[i];
+  for (int i = 0; i < m->next.count; i++) {
+    const pm__member_t *member = &m->next.at[i];
     if (member->gone || member->outside || !member->usage.lives) continue;
     m->memory += member->usage.memory;
     m->threads += member->usage.threads;
@@ -226,9 +207,11 @@ static uint64_t total(pm__cpu_time_t time) {
   return time.user + time.system;
 }
 
-/* Of all that have been looked at. */
-static void conclude(pm__meter_t *m, const pm__members_t *all, const pm__usage_t *command) {
-  add_up(m, all);
+static void complete(pm__meter_t *m, const pm__usage_t *command) {
+  for (int i = 0; i < m->members.count; i++)
+    m->members.at[i].gone = true; /* until it is found in the new list */
+  add_cpu(m);
+  add_up(m);
   m->own_used = command->own;
   m->own_memory = command->memory;
   if (!m->complete) {
@@ -245,14 +228,6 @@ static void conclude(pm__meter_t *m, const pm__members_t *all, const pm__usage_t
   m->lost_one = m->losing;
   m->complete = true;
   m->looking = false;
-}
-
-static void complete(pm__meter_t *m, const pm__usage_t *command) {
-  for (int i = 0; i < m->members.count; i++)
-    m->members.at[i].gone = true; /* until it is found in the new list */
-  add_cpu(m);
-  conclude(m, &m->next, command);
-  m->looked_until = pm__metrics_now();
 }
 
 /* The next look begins from here. Places in the old list mean nothing any more. */
@@ -282,64 +257,7 @@ static void keep(pm__meter_t *m) {
   pm__members_clear(&m->next);
 }
 
-/* ---- a look at those who are where they were --------------------------------------------- */
-
-/* Whether what has been read of all of them says that nobody has come or gone. */
-static bool is_unchanged(const pm__meter_t *m, bool listing) {
-  const pm__readings_t *readings = &m->room->readings;
-  for (int i = 0; i < m->members.count; i++) {
-    const pm__member_t *member = &m->members.at[i];
-    const pm__usage_t *usage = &member->usage;
-    if (!member->outside) {
-      const pm__reading_t *reading = pm__readings_of(readings, &member->kept[PM__KEPT_USAGE]);
-      if (!reading || reading->r != 0 || reading->usage.start_time != usage->start_time) return false;
-      usage = &reading->usage;
-    } else if (listing) {
-      const pm__reading_t *runs = pm__readings_of(readings, &member->kept[PM__KEPT_RUNS]);
-      if (!runs || runs->r != 0 || runs->value != member->runs) return false;
-    }
-    if (!listing || !usage->lives) continue;
-    const pm__reading_t *children = pm__readings_of(readings, &member->kept[PM__KEPT_CHILDREN]);
-    if (usage->threads != 1 || !children || children->r != 0 || children->value != member->children) return false;
-  }
-  return true;
-}
-
-/* Comes to the same as a look that finds them all again, at a fraction of the cost. False: it
- * takes one. */
-static bool look_in_place(pm__meter_t *m, uint64_t last_pid) {
-  const pm__readings_t *readings = &m->room->readings;
-  if (!has_readings(m) || !m->complete || m->lost_one) return false;
-  bool listing = is_to_list(m, last_pid, readings->began);
-  if (!is_unchanged(m, listing)) return false;
-  gain_t user = {0}, system = {0};
-  const pm__usage_t *command = NULL;
-  for (int i = 0; i < m->members.count; i++) {
-    pm__member_t *member = &m->members.at[i];
-    pm__usage_t *before = &member->usage;
-    if (member->outside) continue;
-    const pm__reading_t *reading = pm__readings_take(readings, &member->kept[PM__KEPT_USAGE]);
-    const pm__usage_t *now = &reading->usage;
-    gain_of(&user, member, growth(now->own.user, before->own.user), growth(now->waited.user, before->waited.user));
-    gain_of(&system, member, growth(now->own.system, before->own.system),
-            growth(now->waited.system, before->waited.system));
-    *before = *now;
-    if (member->pid != m->command) continue;
-    command = before;
-    m->read_at = reading->at;
-  }
-  if (!command) return false;
-  m->used.user += settle(&user, &m->ahead.user);
-  m->used.system += settle(&system, &m->ahead.system);
-  m->listing = listing;
-  m->losing = false;
-  m->began = readings->began;
-  m->last_pid = last_pid;
-  conclude(m, &m->members, command);
-  return true;
-}
-
-/* ---- any look ----------------------------------------------------------------------------- */
+/* ---- all of it ---------------------------------------------------------------------------- */
 
 /* Somebody has gone: then the keeper may have waited for more, and for who lost a parent. Or
  * a pid was given anew, so that lists that seem to be the same are not. */
@@ -349,7 +267,6 @@ static bool is_to_begin_again(const pm__meter_t *m, int r) {
 
 int pm__meter_look(pm__meter_t *m, uint64_t last_pid, uint64_t until) {
   int done = 0;
-  if (!m->looking && look_in_place(m, last_pid)) return 0;
   if (!m->looking) begin_look(m, last_pid);
   for (;;) {
     if (m->at == m->next.count && m->listing && m->rest < 0) add_rest(m);
@@ -380,9 +297,10 @@ int pm__meter_look(pm__meter_t *m, uint64_t last_pid, uint64_t until) {
   return 0;
 }
 
-uint64_t pm__meter_partial_memory(const pm__meter_t *m) {
+/* Better what has been seen so far of a large tree than nothing. */
+static uint64_t partial_memory(const pm__meter_t *m) {
   uint64_t memory = 0;
-  for (int i = 0; i < m->at; i++)
+  for (int i = 0; m->looking && i < m->at; i++)
     if (!m->next.at[i].gone && !m->next.at[i].outside) memory += m->next.at[i].usage.memory;
   return memory;
 }
@@ -391,7 +309,7 @@ void pm__meter_figures(const pm__meter_t *m, pm_metrics_t *out) {
   static const double megabyte = 1024 * 1024;
   *out = (pm_metrics_t){
       .cpu = m->cpu.percent,
-      .memory = (double)m->memory / megabyte,
+      .memory = (double)(m->complete ? m->memory : partial_memory(m)) / megabyte,
       .own_cpu = m->own_cpu.percent,
       .own_memory = (double)m->own_memory / megabyte,
       .peak = (double)m->peak / megabyte,
@@ -405,7 +323,7 @@ void pm__meter_figures(const pm__meter_t *m, pm_metrics_t *out) {
 int pm__meter_probe(const pm__meter_t *m) {
   pm__usage_t usage;
   int place = pm__members_find(&m->members, m->command);
-  return place < 0 ? UV_EBADF : pm__metrics_read(m->members.at[place].kept[PM__KEPT_USAGE].source, &usage);
+  return place < 0 ? UV_EBADF : pm__metrics_read(m->members.at[place].kept[PM__KEPT_USAGE], &usage);
 }
 
 void pm__meter_let_go(pm__meter_t *m) {
@@ -421,6 +339,5 @@ void pm__meter_close(pm__meter_t *m) {
 }
 
 void pm__meter_room_free(pm__meter_room_t *room) {
-  pm__readings_free(&room->readings);
   pm__metrics_close_starts(&room->starts);
 }

@@ -27,7 +27,6 @@
  * command. All zeros but for most is an empty one. */
 typedef struct pm__meter_room {
   unsigned open, most;
-  pm__readings_t readings;
   pm__starts_t starts;
 } pm__meter_room_t;
 
@@ -53,7 +52,6 @@ typedef struct pm__meter {
   pm__members_t members; /* as of the last complete look */
   unsigned open;         /* its descriptors in the room */
   uint64_t looked_at;    /* when it began, pm__metrics_now */
-  uint64_t looked_until; /* nothing was read later */
   uint64_t listed_at;    /* when children were last asked for */
   uint64_t listed_pid;   /* pm__metrics_last_pid before that */
   bool lost_one;         /* somebody of a list of children was not taken in */
@@ -64,7 +62,6 @@ typedef struct pm__meter {
   bool listing; /* it asks each for its children */
   bool all;     /* also for those that seem to be the same as last time */
   bool losing;  /* becomes lost_one */
-  bool direct;  /* somebody was read anew: what was read of others beforehand is too old */
   int at;       /* who is next */
   int rest;     /* from here on: those that nobody has named as a child */
   uint64_t began;
@@ -78,10 +75,6 @@ typedef struct pm__meter {
  * descendants, those that it loses after having been seen included. room is borrowed. */
 void pm__meter_init(pm__meter_t *m, pm__meter_room_t *room, int command, int keeper, int inner_keeper);
 
-/* Wants that to be read which a look will read that begins now (pm__metrics_now) with this last_pid, as
- * far as it is known and open. Nothing if one is under way. */
-void pm__meter_want(pm__meter_t *m, uint64_t last_pid, uint64_t now);
-
 /* Goes on with a look, or begins one, until it is complete or `until` (uv_hrtime) has
  * passed; a few processes are looked at in any case. Children are listed anew if last_pid, which
  * is what pm__metrics_last_pid has said not after this call, is another one than last
@@ -90,10 +83,8 @@ void pm__meter_want(pm__meter_t *m, uint64_t last_pid, uint64_t now);
  * been reaped, or its pid is somebody else's. Figures change with complete looks only. */
 int pm__meter_look(pm__meter_t *m, uint64_t last_pid, uint64_t until);
 
-/* A sum of what the look under way has seen so far. */
-uint64_t pm__meter_partial_memory(const pm__meter_t *m);
-
-/* The figures of the last complete look, for the embedder. */
+/* The figures of the last complete look, for the embedder; before the first, zeros, but for the memory
+ * that it has seen so far. */
 void pm__meter_figures(const pm__meter_t *m, pm_metrics_t *out);
 
 /* Whether the command's descriptor is open, and reads: 0, UV_ESRCH … UV_EBADF: it is

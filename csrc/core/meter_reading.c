@@ -25,22 +25,31 @@ static bool is_to_keep(const pm__meter_t *m, const pm__member_t *member, pm__kep
   return m->open < PM__METER_OPEN || room->open < room->most / 2;
 }
 
-static void keep(pm__meter_t *m, pm__member_t *member, pm__kept_kind_t kind, pm__metrics_source_t source) {
-  member->kept[kind] = (pm__kept_t){.source = source, .place = -1};
-  if (is_free(m, member, kind)) return;
-  m->open++;
-  m->room->open++;
-  atomic_fetch_add(&open_in_all, 1);
+static bool count_open(pm__meter_t *m, const pm__member_t *member, pm__kept_kind_t kind) {
+  if (!is_free(m, member, kind)) {
+    m->open++;
+    m->room->open++;
+    atomic_fetch_add(&open_in_all, 1);
+  }
+  return true;
+}
+
+/* Opened by pid: who reads usage afterwards through what has been open longer, and finds it
+ * alive, knows that it is the same process. */
+static bool is_open(pm__meter_t *m, pm__member_t *member, pm__kept_kind_t kind,
+                    int (*open)(int pid, pm__metrics_source_t *out)) {
+  if (member->kept[kind].fd >= 0) return true;
+  return is_to_keep(m, member, kind) && open(member->pid, &member->kept[kind]) == 0 && count_open(m, member, kind);
 }
 
 static void drop(pm__meter_t *m, pm__member_t *member, pm__kept_kind_t kind) {
-  if (member->kept[kind].source.fd < 0) return;
+  if (member->kept[kind].fd < 0) return;
   if (!is_free(m, member, kind)) {
     m->open--;
     m->room->open--;
     atomic_fetch_sub(&open_in_all, 1);
   }
-  pm__readings_close(&m->room->readings, &member->kept[kind]);
+  member->kept[kind] = pm__metrics_close(member->kept[kind]);
 }
 
 void pm__meter_release(pm__meter_t *m, pm__member_t *member) {
@@ -53,113 +62,94 @@ void pm__meter_hand_over(pm__meter_t *m, pm__member_t *from, pm__member_t *to) {
   for (int i = 0; i < PM__KEPT_COUNT; i++) {
     drop(m, to, (pm__kept_kind_t)i);
     to->kept[i] = from->kept[i];
-    from->kept[i] = PM__KEPT_NOTHING;
+    from->kept[i] = PM__METRICS_SOURCE_INVALID;
   }
   to->children = from->children;
   to->runs = from->runs;
 }
 
-/* ---- what was read beforehand --------------------------------------------------------- */
-
-/* Nobody may be looked at earlier than his parent: what the parent has waited for would be
- * counted twice. So once somebody is read anew, so are all that follow. */
-static const pm__reading_t *take_reading(pm__meter_t *m, pm__kept_t *kept) {
-  const pm__reading_t *reading = pm__readings_take(&m->room->readings, kept);
-  if (!reading) m->direct = true;
-  return m->direct ? NULL : reading;
-}
-
 /* ---- usage -------------------------------------------------------------------------- */
 
-static int open_and_read(pm__meter_t *m, pm__member_t *member, uint64_t *at) {
-  pm__metrics_source_t source;
-  m->direct = true;
-  int r = pm__metrics_open(member->pid, &source);
-  if (r == 0) r = pm__metrics_read(source, &member->usage);
-  *at = pm__metrics_now();
-  if (r == 0 && !member->outside && is_to_keep(m, member, PM__KEPT_USAGE))
-    keep(m, member, PM__KEPT_USAGE, source);
-  else
-    pm__metrics_close(source);
-  return r;
+/* Whether it has not been on a processor since its usage was read: then that is as it was, but
+ * for memory, which others can take from it. What else runs of it would have been started by its
+ * only thread. One that was running then need not have been given a processor again. */
+static bool has_rested(pm__meter_t *m, pm__member_t *member, const pm__usage_t *before) {
+  uint64_t runs = 0, last = member->runs;
+  if (before->threads != 1) {
+    drop(m, member, PM__KEPT_RUNS);
+  } else if (is_open(m, member, PM__KEPT_RUNS, pm__metrics_open_runs)) {
+    int r = pm__metrics_read_runs(member->kept[PM__KEPT_RUNS], &runs);
+    if (r != 0) runs = 0;
+    if (r == UV_ESRCH) drop(m, member, PM__KEPT_RUNS);
+  }
+  member->runs = runs;
+  return runs != 0 && runs == last && !before->running;
 }
 
-static int read_kept(pm__meter_t *m, pm__member_t *member, uint64_t *at) {
-  pm__kept_t *kept = &member->kept[PM__KEPT_USAGE];
-  const pm__reading_t *reading = take_reading(m, kept);
-  if (reading) {
-    *at = reading->at;
-    if (reading->r == 0) member->usage = reading->usage;
-    return reading->r;
+static int read_memory(const pm__member_t *member, uint64_t *out) {
+  return member->kept[PM__KEPT_MEMORY].fd >= 0 ? pm__metrics_read_memory(member->kept[PM__KEPT_MEMORY], out) : UV_EBADF;
+}
+
+static int open_and_read(pm__meter_t *m, pm__member_t *member) {
+  pm__metrics_source_t source;
+  int r = pm__metrics_open(member->pid, &source);
+  if (r == 0) r = pm__metrics_read(source, &member->usage);
+  if (r == 0 && !member->outside && is_to_keep(m, member, PM__KEPT_USAGE)) {
+    member->kept[PM__KEPT_USAGE] = source;
+    count_open(m, member, PM__KEPT_USAGE);
+  } else {
+    pm__metrics_close(source);
   }
-  int r = pm__metrics_read(kept->source, &member->usage);
-  *at = pm__metrics_now();
   return r;
 }
 
 /* What tells of a process that has gone does so for good: whoever has its pid now has to be
  * opened anew. */
-int pm__meter_read_usage(pm__meter_t *m, pm__member_t *member, uint64_t *at) {
-  if (member->kept[PM__KEPT_USAGE].source.fd >= 0) {
-    int r = read_kept(m, member, at);
+static int read_usage(pm__meter_t *m, pm__member_t *member) {
+  if (member->kept[PM__KEPT_USAGE].fd >= 0) {
+    int r = pm__metrics_read(member->kept[PM__KEPT_USAGE], &member->usage);
     if (r != UV_ESRCH) return r;
     pm__meter_release(m, member);
   }
-  return open_and_read(m, member, at);
+  return open_and_read(m, member);
 }
 
-/* ---- a keeper ----------------------------------------------------------------------- */
-
-static int read_runs(pm__meter_t *m, pm__kept_t *kept, uint64_t *runs) {
-  const pm__reading_t *reading = take_reading(m, kept);
-  if (!reading) return pm__metrics_read_runs(kept->source, runs);
-  *runs = reading->value;
-  return reading->r;
-}
-
-int pm__meter_read_keeper(pm__meter_t *m, pm__member_t *member, const pm__member_t *before) {
-  pm__kept_t *kept = &member->kept[PM__KEPT_RUNS];
-  uint64_t runs = 0, at;
-  if (kept->source.fd < 0 && is_to_keep(m, member, PM__KEPT_RUNS)) {
-    pm__metrics_source_t source;
-    if (pm__metrics_open_runs(member->pid, &source) == 0) keep(m, member, PM__KEPT_RUNS, source);
+int pm__meter_read_usage(pm__meter_t *m, pm__member_t *member, const pm__usage_t *before, uint64_t *at) {
+  bool rested = before && has_rested(m, member, before);
+  *at = pm__metrics_now();
+  if (rested) {
+    member->usage = *before;
+    if (member->outside || read_memory(member, &member->usage.memory) == 0) return 0;
   }
-  if (kept->source.fd >= 0 && read_runs(m, kept, &runs) != 0) {
+  /* A large tree may be looked at but once. */
+  if (!member->outside && (before || m->open < PM__METER_OPEN))
+    is_open(m, member, PM__KEPT_MEMORY, pm__metrics_open_memory);
+  int r = read_usage(m, member);
+  /* They may be short because of what is open beside it. */
+  if (r == UV_EMFILE || r == UV_ENFILE) {
     pm__meter_release(m, member);
-    runs = 0;
+    r = read_usage(m, member);
   }
-  if (before && runs != 0 && runs == member->runs) {
-    member->usage = before->usage;
-    return 0;
-  }
-  member->runs = runs;
-  return open_and_read(m, member, &at);
+  *at = pm__metrics_now();
+  if (r == 0 && member->usage.lives && read_memory(member, &member->usage.memory) == UV_ESRCH)
+    drop(m, member, PM__KEPT_MEMORY);
+  if (r != 0) member->runs = 0;
+  return r;
 }
 
 /* ---- children ------------------------------------------------------------------------ */
 
-static int read_kept_children(pm__meter_t *m, pm__member_t *member, bool all, int *pids, int max) {
-  pm__kept_t *kept = &member->kept[PM__KEPT_CHILDREN];
-  const pm__reading_t *reading = pm__readings_take(&m->room->readings, kept);
-  if (reading && reading->r == 0 && reading->value == member->children && !all) return 0;
+int pm__meter_read_children(pm__meter_t *m, pm__member_t *member, bool all, int *pids, int max) {
+  bool one_thread = member->usage.threads == 1;
+  if (!one_thread || !is_open(m, member, PM__KEPT_CHILDREN, pm__children_open)) {
+    drop(m, member, PM__KEPT_CHILDREN);
+    member->children = 0;
+    return pm__tree_children(member->pid, one_thread, pids, max);
+  }
   uint64_t digest;
-  int count = pm__children_read(kept->source, pids, max, &digest);
+  int count = pm__children_read(member->kept[PM__KEPT_CHILDREN], pids, max, &digest);
   if (count < 0) return count;
   bool is_same = digest == member->children && !all;
   member->children = digest;
   return is_same ? 0 : count;
-}
-
-int pm__meter_read_children(pm__meter_t *m, pm__member_t *member, bool all, int *pids, int max) {
-  pm__kept_t *kept = &member->kept[PM__KEPT_CHILDREN];
-  bool one_thread = member->usage.threads == 1;
-  if (!one_thread) {
-    drop(m, member, PM__KEPT_CHILDREN);
-    member->children = 0;
-  } else if (kept->source.fd < 0 && is_to_keep(m, member, PM__KEPT_CHILDREN)) {
-    pm__metrics_source_t source;
-    if (pm__children_open(member->pid, &source) == 0) keep(m, member, PM__KEPT_CHILDREN, source);
-  }
-  if (kept->source.fd < 0) return pm__tree_children(member->pid, one_thread, pids, max);
-  return read_kept_children(m, member, all, pids, max);
 }

@@ -1,16 +1,14 @@
 /* How a meter reads of one process: through descriptors that are kept open as far as there
- * is room for them, and what has been read through these in another thread. */
+ * is room for them, and no more than has changed. */
 #ifndef PM_CORE_METER_READING_H
 #define PM_CORE_METER_READING_H
 
 #include "meter.h"
 
-/* What it has used. *at: when that was (pm__metrics_now). UV_ESRCH: there is no such
- * process; another one may have its pid. */
-int pm__meter_read_usage(pm__meter_t *m, pm__member_t *member, uint64_t *at);
-
-/* The same of a keeper that has been seen before, as *before says; read again only if it has run. */
-int pm__meter_read_keeper(pm__meter_t *m, pm__member_t *member, const pm__member_t *before);
+/* What it has used; of one that is outside without its memory. before: what that was when it was
+ * looked at last, NULL if it never was. *at: when this was true (pm__metrics_now). UV_ESRCH: there
+ * is no such process; another one may have its pid. */
+int pm__meter_read_usage(pm__meter_t *m, pm__member_t *member, const pm__usage_t *before, uint64_t *at);
 
 /* Fills pids with its children, and returns how many; 0 as well if they are the same as last time,
  * unless all are wanted. */

@@ -1,11 +1,7 @@
 #include "monitor.h"
 
 #include "events.h"
-
-/* Nanoseconds for which a sample is fresh. A process in its first second is
- * still being set up: what was seen of it then is soon wrong. */
-static const uint64_t fresh_for = UINT64_C(1000000000);
-static const uint64_t fresh_for_when_young = UINT64_C(20000000);
+#include "metering.h"
 
 /* What one turn of the loop may spend on samples, and what one call, in nanoseconds. */
 static const uint64_t slice = UINT64_C(80000);
@@ -15,32 +11,11 @@ static const uint64_t allowance = UINT64_C(500000);
  * how long the thread pool may take to begin. */
 enum { PAUSE = 1, PATIENCE = 250 };
 
-/* For fewer readings another thread costs the loop more than it spares. */
-enum { ENOUGH_READINGS = 16 };
-
 /* So many processes are handed out by one call. */
 enum { FIGURES = 32 };
 
 static bool is_alive(const pm__run_t *run) {
   return run && run->watched && !run->child.ended;
-}
-
-/* With what has been read beforehand goes what was so then: later starts are not in its lists. */
-static uint64_t last_pid_for(pm_manager_t *m) {
-  return m->meter_room.readings.ready ? m->last_pid : pm__metrics_last_pid(&m->meter_room.starts);
-}
-
-/* False: there is more to do. */
-static bool sample(pm__run_t *run, uint64_t last_pid, uint64_t until) {
-  int r = pm__meter_look(&run->meter, last_pid, until);
-  if (r == 0) run->sampled_at = uv_hrtime();
-  return r != UV_EAGAIN;
-}
-
-static bool is_fresh(const pm__run_t *run) {
-  bool was_young = run->sampled_at - run->started_at < fresh_for;
-  uint64_t age = uv_hrtime() - run->sampled_at;
-  return run->sampled_at != 0 && age <= (was_young ? fresh_for_when_young : fresh_for);
 }
 
 /* ---- a round -------------------------------------------------------------------------- */
@@ -62,113 +37,83 @@ static void await_round(pm_manager_t *m) {
   wake_in(m, m->next_round > now ? m->next_round - now : PAUSE);
 }
 
-static void read_all(uv_work_t *work) {
-  pm_manager_t *m = work->data;
-  pm__readings_read(&m->meter_room.readings);
-}
-
-static void after_reading(uv_work_t *work, int status) {
-  pm_manager_t *m = work->data;
-  pm__readings_end(&m->meter_room.readings, status == 0);
-  if (!m->closing) on_timer(&m->monitor);
-  pm__manager_release(m);
-}
-
-/* The many reads of a round are another thread's; what they say is looked at by the loop's. */
-static void begin_reading(pm_manager_t *m) {
-  pm__readings_t *readings = &m->meter_room.readings;
-  pm__readings_clear(readings);
-  uint64_t now = pm__metrics_now();
-  for (pm__process_t *p = m->first; p; p = p->next)
-    if (is_alive(p->run)) pm__meter_want(&p->run->meter, m->last_pid, now);
-  if (readings->count < ENOUGH_READINGS) return;
-  m->reading.data = m;
-  m->patient_for_reading = uv_now(m->loop) + PATIENCE;
-  pm__readings_begin(readings);
-  if (uv_queue_work(m->loop, &m->reading, read_all, after_reading) == 0)
-    pm__manager_hold(m);
-  else
-    pm__readings_end(readings, false);
+/* What it has not done is done now. */
+static void after_thread(pm_manager_t *m) {
+  on_timer(&m->monitor);
 }
 
 static void begin_round(pm_manager_t *m, bool announced) {
   m->sampling = true;
   m->announced = announced;
   m->rounds++;
-  m->cursor = m->first;
-  m->last_pid = pm__metrics_last_pid(&m->meter_room.starts);
-  begin_reading(m);
+  m->round_began = uv_hrtime();
+  if (pm__metering_begin_round(m, after_thread)) m->patient_for_thread = uv_now(m->loop) + PATIENCE;
 }
 
 /* Only what the timer's rounds see, so that the times are regular. */
-static void remember(const pm_manager_t *m, pm__process_t *p) {
-  pm__run_t *run = p->run;
-  if (!m->announced || p->history.most == 0 || !is_alive(run) || !run->meter.complete) return;
-  pm_metrics_t metrics;
-  pm__meter_figures(&run->meter, &metrics);
+static void remember(pm__process_t *p, const pm__seen_t *seen) {
+  if (p->history.most == 0 || seen->at < p->manager->round_began) return;
   const pm__history_look_t look = {
       .time = pm__wall_clock(),
-      .at = run->sampled_at,
-      .began = run->started_at,
-      .start = run->number,
-      .metrics = &metrics,
+      .at = seen->at,
+      .began = p->run->started_at,
+      .start = p->run->number,
+      .metrics = &seen->metrics,
   };
   pm__history_add(&p->history, &look);
-}
-
-/* Whether all have been looked at. Processes may come and go between two slices: the cursor is
- * moved on when its process is forgotten. */
-static bool look_at_all(pm_manager_t *m, uint64_t until) {
-  while (m->cursor) {
-    pm__process_t *p = m->cursor;
-    if (is_alive(p->run) && !sample(p->run, m->last_pid, until)) return false;
-    remember(m, p);
-    m->cursor = p->next;
-    if (m->cursor && uv_hrtime() >= until) return false;
-  }
-  m->meter_room.readings.ready = false;
-  return true;
-}
-
-/* Whether all have been handed out. */
-static bool tell_of_all(pm_manager_t *m, uint64_t until) {
-  bool first = m->cursor == m->first;
-  while (m->cursor) {
-    pm_figures_t figures[FIGURES];
-    size_t count = 0;
-    for (; m->cursor && count < FIGURES; m->cursor = m->cursor->next)
-      if (pm__monitor_figures(m->cursor, &figures[count])) count++;
-    /* The first also if it is none: what was handed out and never told of is to go. */
-    if (count > 0 || first) m->callbacks.on_figures(m, figures, count, first);
-    first = false;
-    if (m->cursor && uv_hrtime() >= until) return false;
-  }
-  return true;
 }
 
 static bool is_heard(const pm_manager_t *m) {
   return m->announced && (m->listening & PM_LISTEN_METRICS) && m->live > 0;
 }
 
+static bool has_been_seen(const pm__process_t *p, pm__seen_t *out) {
+  if (!p->run || p->run->ended_at) return false;
+  *out = pm__metering_seen(p->run);
+  return out->complete;
+}
+
+static pm_figures_t figures_of(const pm__process_t *p, const pm__seen_t *seen) {
+  return (pm_figures_t){.id = p->id, .life = p->life, .pid = p->run->child.pid, .metrics = seen->metrics};
+}
+
+/* Processes may come and go between two slices: the cursor is moved on when its process is forgotten.
+ * False: there is more to do. */
+static bool hand_out(pm_manager_t *m, uint64_t until) {
+  bool first = m->cursor == m->first;
+  while (m->cursor) {
+    pm_figures_t figures[FIGURES];
+    size_t count = 0;
+    for (; m->cursor && count < FIGURES; m->cursor = m->cursor->next) {
+      pm__seen_t seen;
+      if (!has_been_seen(m->cursor, &seen)) continue;
+      remember(m->cursor, &seen);
+      figures[count++] = figures_of(m->cursor, &seen);
+    }
+    /* The first also if it is none: what was handed out and never told of is to go. */
+    bool is_wanted = is_heard(m) && m->callbacks.on_figures;
+    if (is_wanted && (count > 0 || first)) m->callbacks.on_figures(m, figures, count, first);
+    first = false;
+    if (m->cursor && uv_hrtime() >= until) return false;
+  }
+  return true;
+}
+
 /* False: there is more to do. */
 static bool do_round(pm_manager_t *m, uint64_t until) {
-  if (!m->telling) {
-    if (!look_at_all(m, until)) return false;
-    if (!is_heard(m) || !m->callbacks.on_figures) return true;
-    m->telling = true;
+  if (!m->handing_out) {
+    if (!pm__metering_go_on(m, until)) return false;
+    if (!m->announced || (!is_heard(m) && m->histories == 0)) return true;
+    m->handing_out = true;
     m->cursor = m->first;
     if (uv_hrtime() >= until) return false;
   }
-  return tell_of_all(m, until);
+  return hand_out(m, until);
 }
 
 static bool finish_unfinished(pm_manager_t *m, uint64_t until) {
-  if (!m->unfinished) return true;
-  uint64_t last_pid = last_pid_for(m);
-  for (pm__process_t *p = m->first; p; p = p->next)
-    if (is_alive(p->run) && p->run->meter.looking && !sample(p->run, last_pid, until)) return false;
-  m->unfinished = false;
-  return true;
+  if (m->unfinished) m->unfinished = !pm__metering_finish(m, until);
+  return !m->unfinished;
 }
 
 /* ---- the timer ---------------------------------------------------------------------- */
@@ -184,7 +129,6 @@ static void tell(pm_manager_t *m) {
 
 static void on_timer(uv_timer_t *timer) {
   pm_manager_t *m = timer->data;
-  const pm__readings_t *readings = &m->meter_room.readings;
   uint64_t until = uv_hrtime() + slice;
   bool is_on = m->options.value[PM_OPT_MONITOR_INTERVAL] > 0;
   if (is_on && m->live > 0 && !m->sampling && uv_now(m->loop) >= m->next_round) {
@@ -192,9 +136,9 @@ static void on_timer(uv_timer_t *timer) {
     begin_round(m, true);
   }
   bool is_done = finish_unfinished(m, until);
-  if (readings->under_way) {
+  if (m->metering.under_way) {
     /* All threads of the pool may be held up; then it will be done here. */
-    if (uv_now(m->loop) >= m->patient_for_reading) uv_cancel((uv_req_t *)&m->reading);
+    if (uv_now(m->loop) >= m->patient_for_thread) pm__metering_take_back(m);
     wake_in(m, is_done ? PATIENCE : PAUSE);
     return;
   }
@@ -206,13 +150,12 @@ static void on_timer(uv_timer_t *timer) {
   bool is_news = m->sampling && is_heard(m);
   /* Not without a rest, if it took longer than that. */
   if (m->sampling && m->announced && uv_now(m->loop) >= m->next_round) set_next_round(m);
-  m->sampling = m->telling = false;
+  m->sampling = m->handing_out = false;
   await_round(m);
   if (is_news) tell(m);
 }
 
 void pm__monitor_start(pm_manager_t *m) {
-  if (m->meter_room.most == 0) m->meter_room.most = pm__metrics_most_open();
   if (uv_is_active((uv_handle_t *)&m->monitor)) return;
   if (uv_now(m->loop) >= m->next_round) set_next_round(m);
   await_round(m);
@@ -220,7 +163,7 @@ void pm__monitor_start(pm_manager_t *m) {
 
 void pm__monitor_rest(pm_manager_t *m) {
   m->unfinished = false;
-  pm__metrics_close_starts(&m->meter_room.starts);
+  pm__metering_rest(m);
 }
 
 /* ---- on request ------------------------------------------------------------------------- */
@@ -231,23 +174,19 @@ uint64_t pm__monitor_allowance(void) {
 
 void pm__monitor_refresh(pm__run_t *run, uint64_t until) {
   pm_manager_t *m = run->process->manager;
-  if (!is_alive(run) || is_fresh(run)) return;
-  if (uv_hrtime() < until) {
-    if (sample(run, last_pid_for(m), until)) return;
+  int r = is_alive(run) ? pm__metering_refresh(run, until) : 0;
+  if (r == UV_EAGAIN)
     m->unfinished = true;
-    wake_in(m, PAUSE);
-  } else if (!m->sampling) {
+  else if (r == UV_EBUSY && !m->sampling)
     begin_round(m, false);
-    wake_in(m, PAUSE);
-  }
+  else
+    return;
+  wake_in(m, PAUSE);
 }
 
 bool pm__monitor_figures(const pm__process_t *p, pm_figures_t *out) {
-  const pm__run_t *run = p->run;
-  if (!run || run->ended_at || !run->meter.complete) return false;
-  out->id = p->id;
-  out->life = p->life;
-  out->pid = run->child.pid;
-  pm__meter_figures(&run->meter, &out->metrics);
+  pm__seen_t seen;
+  if (!has_been_seen(p, &seen)) return false;
+  *out = figures_of(p, &seen);
   return true;
 }

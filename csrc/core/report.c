@@ -6,6 +6,7 @@
 #include "alloc.h"
 #include "log_file.h"
 #include "measure.h"
+#include "metering.h"
 #include "monitor.h"
 #include "process.h"
 #include "run.h"
@@ -117,12 +118,15 @@ static int64_t to_bytes(double megabytes) {
 }
 
 static void fill_run(int64_t *figures, const pm__process_t *p) {
-  const pm__run_t *run = p->run;
+  pm__run_t *run = p->run;
   pm_metrics_t metrics = p->last_metrics;
   uint64_t user = 0, system = 0;
+  bool complete = false;
   /* Until its end is on record: then it is in the tally. */
   if (run && !run->over) {
-    pm__meter_figures(&run->meter, &metrics);
+    pm__seen_t seen = pm__metering_seen(run);
+    metrics = seen.metrics;
+    complete = seen.complete;
     user = metrics.user;
     system = metrics.system;
   }
@@ -134,7 +138,7 @@ static void fill_run(int64_t *figures, const pm__process_t *p) {
   figures[PM_FIGURE_UPTIME] = (int64_t)(pm__run_uptime(run) * 1e6);
   figures[PM_FIGURE_PAUSED] = run->output[PM_STDOUT].paused;
   figures[PM_FIGURE_STDIN_QUEUED] = (int64_t)run->input.queued;
-  if (!run->meter.complete) return;
+  if (!complete) return;
   figures[PM_FIGURE_MEMORY] = to_bytes(metrics.memory);
   figures[PM_FIGURE_PROCESSES] = metrics.processes;
   figures[PM_FIGURE_THREADS] = (int64_t)metrics.threads;
@@ -153,7 +157,7 @@ static int copy_texts(pm__report_item_t *item, const pm__process_t *p) {
 
 /* Takes the ledger last, when nothing can fail any more. */
 static int fill(pm__report_item_t *item, pm__process_t *p) {
-  const pm__run_t *run = p->run;
+  pm__run_t *run = p->run;
   int64_t *figures = item->entry.figures;
   pm__ledger_init(&item->ledger);
   item->life = p->life;
@@ -166,7 +170,7 @@ static int fill(pm__report_item_t *item, pm__process_t *p) {
   fill_run(figures, p);
   fill_limits(figures, &p->options);
   int r = copy_texts(item, p);
-  if (r == 0 && run && !run->ended_at && run->meter.complete) r = pm__measure_new(&run->meter, false, &item->measure);
+  if (r == 0 && figures[PM_FIGURE_PROCESSES] >= 0) r = pm__metering_measure(run, false, &item->measure);
   if (r != 0) return r;
   item->has_ledger = true;
   item->ledger = p->tally.ledger;

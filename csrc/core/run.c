@@ -6,6 +6,7 @@
 #include "input.h"
 #include "launch_error.h"
 #include "memory_limit.h"
+#include "metering.h"
 #include "monitor.h"
 #include "options.h"
 #include "output.h"
@@ -50,7 +51,7 @@ static void stop_watching(pm__run_t *run) {
 static void take_away(pm__run_t *run) {
   if (!run->ended_at) run->ended_at = uv_hrtime();
   pm__memory_unwatch(run);
-  pm__meter_close(&run->meter);
+  pm__metering_remove(run);
   stop_watching(run);
 }
 
@@ -62,9 +63,8 @@ static bool is_requested(const pm__process_t *p) {
 /* What stays of its metrics: the kernel's own account, unless samples have seen more,
  * since the command need not have waited for all that it started. */
 static void keep_metrics(pm__run_t *run) {
-  pm_metrics_t last;
+  pm_metrics_t last = pm__metering_seen(run).metrics;
   const pm_usage_t *usage = &run->child.usage;
-  pm__meter_figures(&run->meter, &last);
   if (run->child.has_usage && usage->user + usage->system > last.user + last.system) {
     last.user = usage->user;
     last.system = usage->system;
@@ -88,8 +88,7 @@ static void tell_of_limit(pm__run_t *run, pm_event_t *event) {
 
 static void count_end(pm__run_t *run, const pm_event_t *event) {
   pm__end_way_t way = pm__end_way(&run->child.exit, event->requested, event->limit != NULL);
-  pm_metrics_t seen;
-  pm__meter_figures(&run->meter, &seen);
+  pm_metrics_t seen = pm__metering_seen(run).metrics;
   pm__tally_end(&run->process->tally, way, &seen, run->child.has_usage ? &run->child.usage : NULL);
 }
 
@@ -126,7 +125,7 @@ bool pm__run_end(pm__process_t *p) {
   if (!pm__child_reap(&run->child)) return false;
   run->over = true;
   pm__memory_unwatch(run);
-  pm__meter_close(&run->meter);
+  pm__metering_remove(run);
   pm__input_abandon(&run->input);
   queue_exit(run);
   pm__process_handle(p, PM__ENDED);
@@ -290,7 +289,7 @@ int pm__run_start(pm__process_t *p, pm_error_t *error) {
   }
   adopt(p, run);
   open_pipes(run);
-  pm__meter_init(&run->meter, &m->meter_room, run->child.pid, run->child.keeper, run->child.inner_keeper);
+  pm__metering_add(run);
   pm__monitor_start(m);
   pm__memory_watch(run);
   return 0;

@@ -17,6 +17,7 @@ typedef struct pm__cpu_time {
 typedef struct pm__usage {
   int ppid;
   bool lives;            /* it is no zombie */
+  bool running;          /* on a processor, or waiting for one */
   uint64_t threads;      /* 0 of some zombies */
   pm__cpu_time_t own;    /* of all its threads, ended ones included */
   pm__cpu_time_t waited; /* of the children that it has waited for, and of those that they had waited for */
@@ -38,17 +39,23 @@ int pm__metrics_open(int pid, pm__metrics_source_t *out);
 int pm__metrics_open_file(const char *path, pm__metrics_source_t *out);
 
 /* Reads now. UV_ESRCH once the process has been reaped (a zombie still reads,
- * with 0 memory); UV_EINVAL if the text made no sense. */
+ * with 0 memory); UV_EINVAL if the text made no sense. Its memory is what the kernel has at
+ * hand: each processor may hold back some 100 KiB of it. */
 int pm__metrics_read(pm__metrics_source_t source, pm__usage_t *out);
 
 /* Gives back the invalid source, so that a second close does nothing. */
 pm__metrics_source_t pm__metrics_close(pm__metrics_source_t source);
 
-/* Another source, of a process of one thread: a number that has changed whenever the process
- * has run meanwhile (/proc/PID/schedstat; CONFIG_SCHED_INFO). Reading it costs a third of
- * reading what it has used. Errors as above; UV_EINVAL if the system does not tell. */
+/* Another source, of a process of one thread: a number that has grown whenever the process
+ * got a processor meanwhile (/proc/PID/schedstat; CONFIG_SCHED_INFO). Reading it costs a sixth
+ * of reading what it has used. Errors as above; UV_EINVAL if the system does not tell. */
 int pm__metrics_open_runs(int pid, pm__metrics_source_t *out);
 int pm__metrics_read_runs(pm__metrics_source_t source, uint64_t *out);
+
+/* Another one, at the same price: resident bytes as /proc/PID/statm says them, which since Linux 6.16
+ * adds up what the processors hold back ("mm: fix the inaccurate memory statistics issue for users"). */
+int pm__metrics_open_memory(int pid, pm__metrics_source_t *out);
+int pm__metrics_read_memory(pm__metrics_source_t source, uint64_t *out);
 
 /* How many descriptors may well be kept open for the sake of speed: a small part of
  * those that this process may have. */

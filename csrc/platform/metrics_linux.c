@@ -69,26 +69,31 @@ static int read_anew(pm__metrics_source_t source, char *text, size_t size) {
   return n == -1 ? uv_translate_sys_error(errno) : (int)n;
 }
 
+static uint64_t pages_to_bytes(uint64_t pages) {
+  /* glibc answers from the auxiliary vector, without a system call. */
+  uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+  return pages > UINT64_MAX / page ? UINT64_MAX : pages * page;
+}
+
 int pm__metrics_read(pm__metrics_source_t source, pm__usage_t *out) {
   char text[STAT_TEXT_MAX];
   pm__proc_stat_t stat;
-  uint64_t per_second, page;
+  uint64_t per_second;
   int r, n = read_anew(source, text, sizeof text);
 
   if (n < 0) return n;
   r = pm__proc_stat_parse(text, (size_t)n, &stat);
   if (r < 0) return r;
 
-  /* glibc answers both from the auxiliary vector, without a system call. */
   per_second = (uint64_t)sysconf(_SC_CLK_TCK);
-  page = (uint64_t)sysconf(_SC_PAGESIZE);
   out->ppid = stat.ppid;
   out->lives = pm__proc_stat_lives(&stat);
+  out->running = stat.state == 'R';
   out->threads = stat.threads;
   out->own = (pm__cpu_time_t){ticks_to_ns(stat.utime, per_second), ticks_to_ns(stat.stime, per_second)};
   out->waited = (pm__cpu_time_t){ticks_to_ns(stat.cutime, per_second), ticks_to_ns(stat.cstime, per_second)};
   out->start_time = ticks_to_ns(stat.start_time, per_second);
-  out->memory = stat.rss_pages > UINT64_MAX / page ? UINT64_MAX : stat.rss_pages * page;
+  out->memory = pages_to_bytes(stat.rss_pages);
   return 0;
 }
 
@@ -99,7 +104,7 @@ pm__metrics_source_t pm__metrics_close(pm__metrics_source_t source) {
 }
 
 unsigned pm__metrics_most_open(void) {
-  enum { MOST = 4096, PART = 4 };
+  enum { MOST = 8192, PART = 4 };
   struct rlimit limit;
 
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
@@ -110,30 +115,55 @@ int pm__metrics_open_runs(int pid, pm__metrics_source_t *out) {
   return open_of_process(pid, "schedstat", out);
 }
 
-/* "139104870 45098 47": nanoseconds on a processor, nanoseconds waiting for one, how often
- * it got one. Zeros where the kernel does not keep them. */
+/* Writes at most size bytes with the 0 at the end; the length or a negative error. */
+static int read_text(pm__metrics_source_t source, char *text, size_t size) {
+  int n = read_anew(source, text, size - 1);
+
+  text[n < 0 ? 0 : n] = '\0';
+  return n;
+}
+
+/* "139104870 45098 47": nanoseconds on a processor, which a tick adds up, nanoseconds waiting for
+ * one, how often it got one. Zeros where the kernel does not keep them. The first and the last
+ * only grow, and so does their sum. */
 int pm__metrics_read_runs(pm__metrics_source_t source, uint64_t *out) {
   char text[3 * 21 + 1];
   char *end;
-  int n = read_anew(source, text, sizeof text - 1);
+  uint64_t on_processor;
+  int n = read_text(source, text, sizeof text);
 
   if (n < 0) return n;
-  text[n] = '\0';
-  *out = strtoull(text, &end, 10);
-  return end == text || *out == 0 ? UV_EINVAL : 0;
+  on_processor = strtoull(text, &end, 10);
+  if (end == text || on_processor == 0) return UV_EINVAL;
+  strtoull(end, &end, 10);
+  *out = on_processor + strtoull(end, NULL, 10);
+  return 0;
+}
+
+int pm__metrics_open_memory(int pid, pm__metrics_source_t *out) {
+  return open_of_process(pid, "statm", out);
+}
+
+/* "2643 1014 850 5 0 372 0": all and resident pages come first (proc(5)). */
+int pm__metrics_read_memory(pm__metrics_source_t source, uint64_t *out) {
+  char text[8 * 21];
+  char *resident, *end;
+  int n = read_text(source, text, sizeof text);
+
+  if (n < 0) return n;
+  strtoull(text, &resident, 10);
+  *out = pages_to_bytes(strtoull(resident, &end, 10));
+  return end == resident ? UV_EINVAL : 0;
 }
 
 /* "0.20 0.18 0.12 1/80 11206" (proc(5)). */
 uint64_t pm__metrics_last_pid(pm__starts_t *starts) {
   char text[128];
   const char *last;
-  int n;
 
   if (!starts->opened && pm__metrics_open_file("/proc/loadavg", &starts->source) != 0) return 0;
   starts->opened = true;
-  n = read_anew(starts->source, text, sizeof text - 1);
-  if (n <= 0) return 0;
-  text[n] = '\0';
+  if (read_text(starts->source, text, sizeof text) <= 0) return 0;
   last = strrchr(text, ' ');
   return last ? strtoull(last, NULL, 10) : 0;
 }

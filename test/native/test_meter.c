@@ -242,6 +242,7 @@ static void test_another_start_time_is_somebody_else(void **state) {
   assert_about(look(f), 0);
   assert_non_null(member(f, other.pid));
   member(f, f->command.pid)->usage.start_time--;
+  worker_do(&f->command, 'm'); /* so that it is read */
   assert_int_equal(pm__meter_look(&f->meter, 0, FOREVER), UV_ESRCH);
   worker_end(&other);
 }
@@ -359,7 +360,6 @@ static void test_slices(void **state) {
     assert_in_range(f->meter.at - at, 1, 8);
     at = f->meter.at;
     assert_int_equal(f->meter.processes, 1);
-    assert_true(pm__meter_partial_memory(&f->meter) > 0);
     /* They come and go meanwhile. */
     if (slices == 2) worker_end(&workers[MANY - 1]);
     if (slices == 3) worker_end(&workers[0]);
@@ -374,6 +374,23 @@ static void test_slices(void **state) {
   end_many(workers);
   look(f);
   assert_int_equal(f->meter.processes, 1);
+}
+
+static void test_what_the_first_look_has_seen_so_far(void **state) {
+  fixture_t *f = *state;
+  worker_t workers[MANY];
+  pm_metrics_t first, last;
+
+  start_many(workers);
+  assert_int_equal(pm__meter_look(&f->meter, 0, 0), UV_EAGAIN);
+  pm__meter_figures(&f->meter, &first);
+  assert_true(first.memory > 0);
+  assert_int_equal(first.processes, 0);
+  while (pm__meter_look(&f->meter, 0, 0) == UV_EAGAIN)
+    continue;
+  pm__meter_figures(&f->meter, &last);
+  assert_true(last.memory > first.memory);
+  end_many(workers);
 }
 
 static void test_a_look_that_is_given_up(void **state) {
@@ -460,93 +477,74 @@ static void test_the_last_pid_tells_of_a_start(void **state) {
   worker_end(&w);
 }
 
-/* ---- what was read beforehand -------------------------------------------------------------------------- */
+/* ---- who has not run --------------------------------------------------------------------------------- */
 
-/* As a round does it. */
-static void read_beforehand(fixture_t *f, uint64_t last_pid) {
-  pm__readings_t *readings = &f->room.readings;
+/* Until it sleeps, and that is known. Then a mark stays where it is, unless usage is read. */
+static pm__usage_t *mark(fixture_t *f, int pid) {
+  enum { MARK = 4242 };
 
-  pm__readings_clear(readings);
-  pm__meter_want(&f->meter, last_pid, pm__metrics_now());
-  pm__readings_begin(readings);
-  pm__readings_read(readings);
-  pm__readings_end(readings, true);
+  for (int ppid = 0; ppid != MARK;) {
+    pm__member_t *one = (pm__member_t *)member(f, pid);
+    assert_non_null(one);
+    one->usage.ppid = MARK;
+    usleep(2000);
+    assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+    ppid = member(f, pid)->usage.ppid;
+  }
+  return &((pm__member_t *)member(f, pid))->usage;
 }
 
-static uint64_t look_at_readings(fixture_t *f, uint64_t last_pid) {
-  pm__cpu_time_t before = f->meter.used;
-
-  assert_int_equal(pm__meter_look(&f->meter, last_pid, FOREVER), 0);
-  f->room.readings.ready = false;
-  return f->meter.used.user + f->meter.used.system - before.user - before.system;
-}
-
-static void test_readings_say_all(void **state) {
+static void test_usage_of_who_rests_is_not_read(void **state) {
   fixture_t *f = *state;
   worker_t other = worker_start();
-  const pm__member_t *known;
+  pm__usage_t *usage;
+  uint64_t memory;
 
   assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
-  known = member(f, other.pid);
-  assert_non_null(known);
+  usage = mark(f, other.pid);
+  /* But for its memory. */
+  memory = f->meter.memory;
+  usage->memory = 1;
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  assert_true(f->meter.memory == memory);
   worker_do(&other, 'b');
-  worker_do(&f->command, 'm');
-  read_beforehand(f, 7);
-  assert_int_equal(f->room.readings.count, 2); /* the keeper is not among them */
-  worker_do(&other, 'b');                      /* which nobody has read */
-  assert_about(look_at_readings(f, 7), WORKER_BURN_NS);
-  assert_true(f->meter.own_memory >= WORKER_BYTES && f->meter.memory > f->meter.own_memory);
-  assert_int_equal(f->meter.listed_pid, 7);
-  /* Something was started, but not here. */
-  read_beforehand(f, 8);
-  assert_true(f->room.readings.count > 2);
-  assert_about(look_at_readings(f, 8), WORKER_BURN_NS);
-  assert_int_equal(f->meter.listed_pid, 8);
-  assert_int_equal(f->meter.processes, 2);
+  assert_about(look(f), WORKER_BURN_NS);
+  assert_int_equal(member(f, other.pid)->usage.ppid, getpid());
+  /* Threads may have run, or it itself all the time. */
+  usage = mark(f, other.pid);
+  usage->threads = 2;
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  assert_int_equal(member(f, other.pid)->usage.ppid, getpid());
+  usage = mark(f, other.pid);
+  usage->running = true;
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  assert_int_equal(member(f, other.pid)->usage.ppid, getpid());
+  /* Without room for what tells of it. */
+  mark(f, other.pid);
+  f->room.most = 0;
+  pm__meter_let_go(&f->meter);
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  assert_int_equal(member(f, other.pid)->usage.ppid, getpid());
   worker_end(&other);
 }
 
-static void test_readings_say_who_has_come_and_gone(void **state) {
+/* It reads of the one that it has run, then finds the other gone and begins again. */
+static void test_what_a_look_in_vain_has_read_is_not_lost(void **state) {
   fixture_t *f = *state;
-  worker_t first = worker_start(), second;
+  worker_t first = worker_start(), second = worker_start();
+  pm__cpu_time_t before;
 
   assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
-  second = worker_start();
-  worker_do(&second, 'b');
-  read_beforehand(f, 8);
-  assert_about(look_at_readings(f, 8), WORKER_BURN_NS);
-  assert_int_equal(f->meter.processes, 3);
+  mark(f, first.pid);
+  mark(f, second.pid);
+  before = f->meter.used;
   worker_do(&first, 'b');
-  worker_end(&first);
-  read_beforehand(f, 8);
-  assert_about(look_at_readings(f, 8), WORKER_BURN_NS);
-  assert_int_equal(f->meter.processes, 2);
-  /* It ends when all has been read. */
-  worker_do(&second, 'b');
-  read_beforehand(f, 9);
   worker_end(&second);
-  assert_about(look_at_readings(f, 9), WORKER_BURN_NS);
-  assert_about(look_at_readings(f, 9), 0);
-  assert_int_equal(f->meter.processes, 1);
-}
-
-/* Somebody asks for a status meanwhile. */
-static void test_readings_that_are_older_than_the_last_look(void **state) {
-  fixture_t *f = *state;
-  worker_t other = worker_start();
-  uint64_t used;
-
   assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
-  read_beforehand(f, 7);
-  f->room.readings.ready = false;
-  worker_do(&other, 'b');
-  used = look_at_readings(f, 7);
-  assert_about(used, WORKER_BURN_NS);
-  f->room.readings.ready = true;
-  used += look_at_readings(f, 7);
-  used += look_at_readings(f, 7);
-  assert_about(used, WORKER_BURN_NS);
-  worker_end(&other);
+  assert_about(f->meter.used.user + f->meter.used.system - before.user - before.system, WORKER_BURN_NS);
+  assert_int_equal(f->meter.processes, 2);
+  worker_end(&first);
 }
 
 /* ---- what runs out ---------------------------------------------------------------------------------- */
@@ -630,13 +628,13 @@ int main(void) {
       METER_TEST(test_command_that_has_been_reaped),
       METER_TEST(test_descendants_and_those_who_lose_their_parent),
       METER_TEST(test_slices),
+      METER_TEST(test_what_the_first_look_has_seen_so_far),
       METER_TEST(test_a_look_that_is_given_up),
       METER_TEST(test_descriptors_are_bounded),
       METER_TEST(test_children_are_listed_when_something_was_started),
       METER_TEST(test_the_last_pid_tells_of_a_start),
-      METER_TEST(test_readings_say_all),
-      METER_TEST(test_readings_say_who_has_come_and_gone),
-      METER_TEST(test_readings_that_are_older_than_the_last_look),
+      METER_TEST(test_usage_of_who_rests_is_not_read),
+      METER_TEST(test_what_a_look_in_vain_has_read_is_not_lost),
       METER_TEST(test_no_descriptor),
       METER_TEST(test_no_memory),
       METER_TEST(test_no_memory_for_those_who_are_known),

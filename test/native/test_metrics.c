@@ -129,6 +129,73 @@ static void test_zombie_reads_and_reaped_does_not(void **state) {
   assert_int_equal(count_descriptors(), fds);
 }
 
+static void test_who_has_not_run_is_known(void **state) {
+  worker_t w = worker_start();
+  pm__metrics_source_t source;
+  uint64_t before, after;
+
+  (void)state;
+  worker_do(&w, 'b');
+  assert_int_equal(pm__metrics_open_runs(w.pid, &source), 0);
+  /* It has answered, and may be on its way to sleep. */
+  do {
+    assert_int_equal(pm__metrics_read_runs(source, &before), 0);
+    usleep(20000);
+    assert_int_equal(pm__metrics_read_runs(source, &after), 0);
+  } while (before != after);
+  worker_do(&w, 'b');
+  assert_int_equal(pm__metrics_read_runs(source, &after), 0);
+  assert_true(after > before);
+  worker_end(&w);
+  assert_int_equal(pm__metrics_read_runs(source, &after), UV_ESRCH);
+  pm__metrics_close(source);
+}
+
+static uint64_t kernel_rss(int pid) {
+  char path[64], line[256];
+  unsigned long long kib = 0;
+  FILE *f;
+
+  snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
+  f = fopen(path, "r");
+  assert_non_null(f);
+  while (fgets(line, sizeof line, f))
+    sscanf(line, "Rss: %llu", &kib);
+  fclose(f);
+  assert_true(kib > 0);
+  return kib * 1024;
+}
+
+static uint64_t distance(uint64_t a, uint64_t b) {
+  return a > b ? a - b : b - a;
+}
+
+/* Before Linux 6.16 as near as the cheaper figure; since then exactly. */
+static void test_memory_is_what_the_kernel_counts(void **state) {
+  worker_t w = worker_start();
+  pm__metrics_source_t usage_source = open_source(w.pid), source;
+  pm__usage_t usage;
+  uint64_t memory, kernel;
+
+  (void)state;
+  worker_do(&w, 'm');
+  assert_int_equal(pm__metrics_open_memory(w.pid, &source), 0);
+  assert_true(fcntl(source.fd, F_GETFD) & FD_CLOEXEC);
+  kernel = kernel_rss(w.pid);
+  assert_int_equal(pm__metrics_read(usage_source, &usage), 0);
+  assert_int_equal(pm__metrics_read_memory(source, &memory), 0);
+  print_message("bytes off: stat %d, statm %d\n", (int)distance(usage.memory, kernel), (int)distance(memory, kernel));
+  assert_true(memory > WORKER_BYTES && distance(memory, kernel) <= distance(usage.memory, kernel) + 65536);
+  worker_kill(&w);
+  assert_int_equal(pm__metrics_read_memory(source, &memory), 0);
+  assert_int_equal(memory, 0);
+  worker_reap(&w);
+  assert_int_equal(pm__metrics_read_memory(source, &memory), UV_ESRCH);
+  pm__metrics_close(source);
+  pm__metrics_close(usage_source);
+  assert_int_equal(pm__metrics_open_memory(w.pid, &source), UV_ESRCH);
+}
+
 static void test_no_such_process(void **state) {
   static const int pids[] = {0, -1, INT_MAX, INT_MIN};
 
@@ -187,6 +254,8 @@ int main(void) {
       cmocka_unit_test(test_memory_grows_by_what_is_touched),
       cmocka_unit_test(test_a_misleading_name_changes_nothing),
       cmocka_unit_test(test_zombie_reads_and_reaped_does_not),
+      cmocka_unit_test(test_who_has_not_run_is_known),
+      cmocka_unit_test(test_memory_is_what_the_kernel_counts),
       cmocka_unit_test(test_no_such_process),
       cmocka_unit_test(test_closed_source_reads_nothing),
       cmocka_unit_test(test_text_that_makes_no_sense),

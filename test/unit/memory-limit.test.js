@@ -150,8 +150,7 @@ describe('maxTotalMemory', () => {
       await hold(manager, id, megabytes)
     }
     expect(seen).toEqual([])
-    await hold(manager, 'small', 50)
-    await exitOf(manager, 'large')
+    await Promise.all([exitOf(manager, 'large'), hold(manager, 'small', 50)])
     expect(seen[0]).toEqual(['limit', {
       processId: 'large', limit: 'maxTotalMemory', value: 120 * MB, seen: expect.any(Number), action: 'stop'
     }])

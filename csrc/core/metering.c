@@ -1,0 +1,182 @@
+#include "metering.h"
+
+#include "measure.h"
+
+/* Nanoseconds for which a look is fresh. A process in its first second is still being set up: what was
+ * seen of it then is soon wrong. */
+static const uint64_t fresh_for = UINT64_C(1000000000);
+static const uint64_t fresh_for_when_young = UINT64_C(20000000);
+
+/* So long a thread has the lock, in nanoseconds. */
+static const uint64_t piece = UINT64_C(20000);
+
+/* For fewer processes another thread costs the loop more than it spares. */
+enum { ENOUGH_FOR_THREAD = 16 };
+
+int pm__metering_init(pm_manager_t *m) {
+  m->metering.room.most = pm__metrics_most_open();
+  return uv_mutex_init(&m->metering.lock);
+}
+
+void pm__metering_free(pm_manager_t *m) {
+  pm__meter_room_free(&m->metering.room);
+  uv_mutex_destroy(&m->metering.lock);
+}
+
+/* For the loop's thread: the other one lets it go first. */
+static pm__metering_t *lock(pm_manager_t *m) {
+  atomic_fetch_add(&m->metering.wanted, 1);
+  uv_mutex_lock(&m->metering.lock);
+  return &m->metering;
+}
+
+static void unlock(pm__metering_t *t) {
+  uv_mutex_unlock(&t->lock);
+  atomic_fetch_sub(&t->wanted, 1);
+}
+
+/* ---- who is metered -------------------------------------------------------------------- */
+
+void pm__metering_add(pm__run_t *run) {
+  const pm__child_t *child = &run->child;
+  pm__metering_t *t = lock(run->process->manager);
+  pm__meter_init(&run->meter, &t->room, child->pid, child->keeper, child->inner_keeper);
+  run->metered_prev = t->last;
+  *(t->last ? &t->last->metered_next : &t->first) = run;
+  t->last = run;
+  unlock(t);
+}
+
+void pm__metering_remove(pm__run_t *run) {
+  pm__metering_t *t = lock(run->process->manager);
+  if (t->first == run || run->metered_prev) {
+    if (t->cursor == run) t->cursor = run->metered_next;
+    *(run->metered_prev ? &run->metered_prev->metered_next : &t->first) = run->metered_next;
+    *(run->metered_next ? &run->metered_next->metered_prev : &t->last) = run->metered_prev;
+    run->metered_prev = run->metered_next = NULL;
+    pm__meter_close(&run->meter);
+  }
+  unlock(t);
+}
+
+void pm__metering_rest(pm_manager_t *m) {
+  pm__metering_t *t = lock(m);
+  pm__metrics_close_starts(&t->room.starts);
+  unlock(t);
+}
+
+/* ---- what was seen ----------------------------------------------------------------------- */
+
+pm__seen_t pm__metering_seen(pm__run_t *run) {
+  pm__seen_t seen = {0};
+  pm__metering_t *t = lock(run->process->manager);
+  seen.complete = run->meter.complete;
+  seen.looking = run->meter.looking;
+  seen.at = run->sampled_at;
+  pm__meter_figures(&run->meter, &seen.metrics);
+  unlock(t);
+  return seen;
+}
+
+int pm__metering_measure(pm__run_t *run, bool pss, pm_measure_t **out) {
+  pm__metering_t *t = lock(run->process->manager);
+  int r = pm__measure_new(&run->meter, pss, out);
+  unlock(t);
+  return r;
+}
+
+/* ---- looks at one ------------------------------------------------------------------------- */
+
+/* False: there is more to do. */
+static bool look(pm__run_t *run, uint64_t last_pid, uint64_t until) {
+  int r = pm__meter_look(&run->meter, last_pid, until);
+  if (r == 0) run->sampled_at = uv_hrtime();
+  return r != UV_EAGAIN;
+}
+
+static bool is_fresh(const pm__run_t *run, uint64_t now) {
+  bool was_young = run->sampled_at - run->started_at < fresh_for;
+  return run->sampled_at != 0 && now - run->sampled_at <= (was_young ? fresh_for_when_young : fresh_for);
+}
+
+static int refresh(pm__metering_t *t, pm__run_t *run, uint64_t until) {
+  uint64_t now = uv_hrtime();
+  if (is_fresh(run, now)) return 0;
+  if (now >= until) return UV_EBUSY;
+  return look(run, pm__metrics_last_pid(&t->room.starts), until) ? 0 : UV_EAGAIN;
+}
+
+int pm__metering_refresh(pm__run_t *run, uint64_t until) {
+  pm__metering_t *t = lock(run->process->manager);
+  int r = refresh(t, run, until);
+  unlock(t);
+  return r;
+}
+
+bool pm__metering_finish(pm_manager_t *m, uint64_t until) {
+  bool done = true;
+  pm__metering_t *t = lock(m);
+  uint64_t last_pid = pm__metrics_last_pid(&t->room.starts);
+  for (pm__run_t *run = t->first; run && done; run = run->metered_next)
+    done = !run->meter.looking || look(run, last_pid, until);
+  unlock(t);
+  return done;
+}
+
+/* ---- rounds ----------------------------------------------------------------------------------- */
+
+static bool go_on(pm__metering_t *t, uint64_t until) {
+  while (t->cursor) {
+    if (!look(t->cursor, t->last_pid, until)) return false;
+    t->in_round += (unsigned)t->cursor->meter.members.count;
+    t->cursor = t->cursor->metered_next;
+    if (t->cursor && uv_hrtime() >= until) return false;
+  }
+  return true;
+}
+
+bool pm__metering_go_on(pm_manager_t *m, uint64_t until) {
+  pm__metering_t *t = lock(m);
+  bool done = go_on(t, until);
+  unlock(t);
+  return done;
+}
+
+static void look_at_all(uv_work_t *work) {
+  pm_manager_t *m = work->data;
+  pm__metering_t *t = &m->metering;
+  for (bool done = false; !done;) {
+    while (atomic_load(&t->wanted) > 0)
+      uv_sleep(0);
+    uv_mutex_lock(&t->lock);
+    done = go_on(t, uv_hrtime() + piece);
+    uv_mutex_unlock(&t->lock);
+  }
+}
+
+static void after_all(uv_work_t *work, int status) {
+  pm_manager_t *m = work->data;
+  (void)status;
+  m->metering.under_way = false;
+  if (!m->closing) m->metering.done(m);
+  pm__manager_release(m);
+}
+
+bool pm__metering_begin_round(pm_manager_t *m, void (*done)(pm_manager_t *m)) {
+  pm__metering_t *t = lock(m);
+  t->cursor = t->first;
+  t->last_pid = pm__metrics_last_pid(&t->room.starts);
+  bool is_enough = t->in_round >= ENOUGH_FOR_THREAD; /* in the last one */
+  t->in_round = 0;
+  unlock(t);
+  if (!is_enough) return false;
+  t->work.data = m;
+  t->done = done;
+  t->under_way = uv_queue_work(m->loop, &t->work, look_at_all, after_all) == 0;
+  if (t->under_way) pm__manager_hold(m);
+  return t->under_way;
+}
+
+void pm__metering_take_back(pm_manager_t *m) {
+  uv_cancel((uv_req_t *)&m->metering.work);
+}

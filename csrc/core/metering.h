@@ -1,0 +1,54 @@
+/*
+ * The meters of all that run. The loop's thread looks through them for what it is asked, a thread
+ * of libuv's pool for a round of all: a lock that both have for microseconds only keeps them apart.
+ */
+#ifndef PM_CORE_METERING_H
+#define PM_CORE_METERING_H
+
+#include "internal.h"
+
+/* UV_ENOMEM, UV_EAGAIN. */
+int pm__metering_init(pm_manager_t *m);
+void pm__metering_free(pm_manager_t *m);
+
+/* From now on run is metered: a command that has just been started. */
+void pm__metering_add(pm__run_t *run);
+
+/* Its figures stay. Idempotent. */
+void pm__metering_remove(pm__run_t *run);
+
+/* Nothing is metered: what rounds keep open is given back. */
+void pm__metering_rest(pm_manager_t *m);
+
+/* What the last look at a run saw. Before the first is complete: zeros, but for what it has seen of
+ * memory so far. */
+typedef struct pm__seen {
+  bool complete; /* there has been one */
+  bool looking;  /* one is under way */
+  uint64_t at;   /* uv_hrtime; 0: never */
+  pm_metrics_t metrics;
+} pm__seen_t;
+
+pm__seen_t pm__metering_seen(pm__run_t *run);
+
+/* What pm__measure_new makes of its meter. */
+int pm__metering_measure(pm__run_t *run, bool pss, pm_measure_t **out);
+
+/* Looks at a run unless its last look is fresh: not older than a second, or 20 ms in its first second.
+ * Not longer than until (uv_hrtime): then UV_EAGAIN, and pm__metering_finish is to go on. UV_EBUSY: it is
+ * later than that already. Else 0; where nothing can be read its figures stay as they are. */
+int pm__metering_refresh(pm__run_t *run, uint64_t until);
+
+/* Goes on with what was not finished. False: there is more to do. */
+bool pm__metering_finish(pm_manager_t *m, uint64_t until);
+
+/* Begins a round: a look at each. Whether it was handed to a thread, which is worth it for many; then done is
+ * called in the loop's, unless that closes. What the thread has not done, or all, pm__metering_go_on does: true
+ * when there is no more. */
+bool pm__metering_begin_round(pm_manager_t *m, void (*done)(pm_manager_t *m));
+bool pm__metering_go_on(pm_manager_t *m, uint64_t until);
+
+/* The thread has not begun by now, then it need not. */
+void pm__metering_take_back(pm_manager_t *m);
+
+#endif /* PM_CORE_METERING_H */
