@@ -7,6 +7,8 @@ const native = require('./native')
 /** The method by which modules of this package get a report from a manager. */
 const readReport = Symbol('readReport')
 
+const ignore = () => {}
+
 /** The reports of one manager, one after the other: each counts on from where the one before it ended. */
 class Reports {
   #manager
@@ -38,10 +40,11 @@ class Reports {
   async #begin(asText) {
     const before = this.#last
     const report = (async () => {
-      await before?.catch(() => {})
+      await before
       return this.#manager.report(asText)
     })()
-    this.#last = report
+    /* Not the text itself: it may be large. */
+    this.#last = report.then(ignore, ignore)
     return report
   }
 }

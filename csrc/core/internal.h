@@ -89,6 +89,7 @@ typedef struct pm__memory_watch {
   uint64_t read_resident;  /* when the present reading began */
   uint64_t share_until;    /* so long it is believed */
   uint64_t share_due;      /* not to be read again before */
+  uint64_t share_at;       /* when it was read last; 0: never */
   bool wants_share;        /* waits for that to be read, or it is being read */
   bool is_read;            /* it is being read */
   bool over;               /* that it has reached its limit has been told */
@@ -101,10 +102,11 @@ typedef struct pm__memory {
   pm__meter_room_t room;
   uv_timer_t timer;
   pm__run_t *first, *last;
-  double total;         /* of all, as far as it is known, when it was compared last */
-  uint64_t pace;        /* a look at each at least so often, ns */
-  bool over;            /* that maxTotalMemory was reached has been told */
-  bool collecting;      /* the share of each is being read, to compare the total */
+  double total;    /* of all, as far as it is known, when it was compared last */
+  uint64_t pace;   /* a look at each at least so often, ns */
+  bool over;       /* that maxTotalMemory was reached has been told */
+  bool collecting; /* the share of each is being read, to compare the total */
+  uint64_t collect_began;
   uint64_t spent;       /* by a thread on reading them, ns */
   uint64_t collect_due; /* not to be begun again before */
   bool reading;         /* the thread pool is at work */

@@ -162,6 +162,7 @@ static void read_next(pm_manager_t *m);
 static void note_share(pm__run_t *run, const pm__shares_t *shares) {
   pm__memory_watch_t *w = &run->memory;
   uint64_t now = uv_hrtime(), rest = PARTS * shares->took;
+  w->share_at = now;
   w->share = shares->is_known && shares->sum > 0 ? shares->sum : w->resident;
   w->share_resident = w->read_resident < w->resident ? w->read_resident : w->resident;
   w->share_due = now + (w->over ? rest : shares->took);
@@ -204,7 +205,7 @@ static void on_shares(pm__shares_t *shares, int status) {
 static bool begin_reading(pm_manager_t *m, pm__run_t *run) {
   pm__memory_watch_t *w = &run->memory;
   double limit = limit_now(run);
-  uint64_t enough = m->memory.collecting || isinf(limit) ? UINT64_MAX : (uint64_t)limit;
+  uint64_t enough = m->memory.collecting || limit >= 0x1p63 ? UINT64_MAX : (uint64_t)limit;
   if (pm__shares_begin(m->loop, &w->meter, enough, on_shares, run) != 0) return false;
   pm__run_opened(run);
   w->read_resident = w->resident;
@@ -312,15 +313,27 @@ static void act_on_total(pm_manager_t *m) {
 
 static void collect(pm_manager_t *m) {
   m->memory.collecting = true;
+  m->memory.collect_began = uv_hrtime();
   m->memory.spent = 0;
   for (pm__run_t *run = m->memory.first; run; run = run->memory.next)
     if (run->memory.looked_at > 0 && !run->memory.is_read) run->memory.wants_share = true;
 }
 
+/* One may be read again meanwhile, for a limit of its own. */
 static bool is_collected(const pm_manager_t *m) {
-  for (const pm__run_t *run = m->memory.first; run; run = run->memory.next)
-    if (run->memory.wants_share || run->memory.is_read) return false;
+  for (const pm__run_t *run = m->memory.first; run; run = run->memory.next) {
+    const pm__memory_watch_t *w = &run->memory;
+    if ((w->wants_share || w->is_read) && w->share_at < m->memory.collect_began) return false;
+  }
   return true;
+}
+
+/* It is known before all have been read. Who is over a limit of its own is read at its next look. */
+static void leave_off(pm_manager_t *m) {
+  if (!m->memory.collecting) return;
+  m->memory.collecting = false;
+  for (pm__run_t *run = m->memory.first; run; run = run->memory.next)
+    run->memory.wants_share = false;
 }
 
 static void judge_total(pm_manager_t *m) {
@@ -335,7 +348,7 @@ static void judge_total(pm_manager_t *m) {
   t->pace = interval(sum, max, growth);
   if (sum < max) {
     t->total = sum;
-    t->collecting = false;
+    leave_off(m);
     if (sum < max * rearm_below) t->over = false;
   } else if (!t->collecting) {
     if (now >= t->collect_due) collect(m);
