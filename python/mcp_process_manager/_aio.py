@@ -265,8 +265,9 @@ class AsyncProcessManager:
 
     async def start(self) -> Connection:
         """Starts the wrapper, if it does not run. Every other method does that as well."""
-        if self._session.is_connected:
-            return self._session.connect()
+        connection = self._session.connected
+        if connection is not None:
+            return connection
         return await asyncio.get_running_loop().run_in_executor(None, self._session.connect)
 
     async def request(self, connection: Connection, method: str, *params: Any) -> Any:
@@ -297,18 +298,18 @@ class AsyncProcessManager:
 
     async def call(self, method: str, *params: Any) -> Any:
         """Calls any method of the JavaScript class, by its name there."""
-        return await self.request(await self.start(), method, *params)
+        connection = await self.start()
+        self._session.prepare(connection, method, params)
+        return await self.request(connection, method, *params)
 
     async def spawn_process(self, config: Mapping[str, Any]) -> str:
-        await self.start()
-        return cast(str, await self.request(self._session.starting(), "spawnProcess", config))
+        return cast(str, await self.call("spawnProcess", config))
 
     async def stop_process(self, process_id: str, timeout: Optional[float] = 5000) -> bool:
         return cast(bool, await self.call("stopProcess", process_id, timeout))
 
     async def restart_process(self, process_id: str) -> bool:
-        await self.start()
-        return cast(bool, await self.request(self._session.starting(), "restartProcess", process_id))
+        return cast(bool, await self.call("restartProcess", process_id))
 
     async def signal_process(self, process_id: str, signal: Union[str, int], *, tree: bool = False) -> bool:
         sent = signal if isinstance(signal, (str, bool)) or not isinstance(signal, int) else int(signal)
@@ -383,7 +384,7 @@ class AsyncProcessManager:
         return EventIterator(self, self._session, names or DEFAULT_EVENTS, asyncio.get_running_loop())
 
     def _check_started(self) -> None:
-        if not self._session.is_connected:
+        if self._session.connected is None:
             raise OperationError("The manager has not been started: await start() first, or use async with", "ERR_NOT_STARTED")
 
     @property

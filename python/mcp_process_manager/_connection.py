@@ -10,11 +10,12 @@ from collections import deque
 from itertools import compress, count, repeat
 from operator import methodcaller
 from time import monotonic, sleep
-from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
 from ._errors import (
     ForkedError, OperationError, ProcessManagerError, RequestTimeoutError, WrapperError, WrapperStartError, from_answer
 )
+from ._host import HostState
 from ._json import decode, encode_all
 from ._locate import Location
 from ._wrapper import LONGEST_END, Wrapper
@@ -98,7 +99,7 @@ class Connection:
     def __init__(
         self,
         location: Location,
-        env: Mapping[str, str],
+        host: HostState,
         tell: Callable[["Connection", List[Notice], int], None],
         ended: Callable[["Connection", ProcessManagerError], None],
     ) -> None:
@@ -129,7 +130,8 @@ class Connection:
         self._calls = 0
         self._has_told_thread = False
 
-        self._wrapper = Wrapper(location, env)
+        self.host = host
+        self._wrapper = Wrapper(location, host.env)
         self.pid = self._wrapper.pid
         os.set_blocking(self._wrapper.requests, False)
         self._poll = select.poll()

@@ -8,11 +8,16 @@ from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple
 from ._connection import Connection, Notice, PROTOCOL, closed
 from ._dispatch import KEPT_EVENTS, WRAPPER_EXIT, Callback, Dispatcher
 from ._errors import ForkedError, InvalidArgumentError, ProcessManagerError, WrapperError, WrapperStartError
+from ._host import HostState
+from ._json import check_text
 from ._locate import PathLike, locate
 from ._version import __version__
 
 # Seconds that a start may take at least: Node.js may come from a slow disk.
 _LONGEST_START = 30.0
+
+# What starts a command.
+_STARTS = ("spawnProcess", "restartProcess")
 
 # Subscribed to from the beginning.
 _ALWAYS = (*KEPT_EVENTS, "lost")
@@ -27,33 +32,6 @@ def _version_problem(theirs: str) -> Optional[WrapperStartError]:
         f"of both (npm install mcp-process-manager@{__version__})",
         "ERR_PACKAGE_VERSION",
     )
-
-
-class HostState:
-    """The environment and the working directory of this process, as the wrapper knows them."""
-
-    def __init__(self) -> None:
-        self.env = dict(os.environ)
-        self._cwd = self._get_cwd()
-
-    @staticmethod
-    def _get_cwd() -> Optional[str]:
-        try:
-            return os.getcwd()
-        except OSError:
-            return None
-
-    def changes(self) -> Optional[Dict[str, Any]]:
-        """What has changed since it was asked last."""
-        env, cwd = dict(os.environ), self._get_cwd()
-        found: Dict[str, Any] = {}
-        if env != self.env:
-            gone: Dict[str, Optional[str]] = {name: None for name in self.env if name not in env}
-            found["env"] = {**gone, **{name: value for name, value in env.items() if self.env.get(name) != value}}
-        if cwd is not None and cwd != self._cwd:
-            found["cwd"] = cwd
-        self.env, self._cwd = env, cwd
-        return found or None
 
 
 class Inbox(Protocol):
@@ -80,12 +58,12 @@ class Session:
                 f"request_timeout must be more than 0 seconds; got {request_timeout!r}", "ERR_INVALID_ARG_VALUE"
             )
         self._options = {} if options is None else options
+        check_text(self._options, "options")
         self._location = locate(node, package)
         self._restarts = restart_wrapper
         self.request_timeout = min(float(request_timeout), threading.TIMEOUT_MAX)
         self._lock = threading.RLock()
         self._connection: Optional[Connection] = None
-        self._host: Optional[HostState] = None
         self._is_closed = False
         self._pid = os.getpid()
         self.info: Dict[str, Any] = {}
@@ -114,13 +92,13 @@ class Session:
             return connection
 
     @property
-    def is_connected(self) -> bool:
+    def connected(self) -> Optional[Connection]:
+        """The wrapper that runs, if one does."""
         connection = self._connection
-        return connection is not None and connection.why_dead is None
+        return connection if connection is not None and connection.why_dead is None else None
 
     def _start(self) -> Connection:
-        host = HostState()
-        connection = Connection(self._location, host.env, self._tell, self._ended)
+        connection = Connection(self._location, HostState(), self._tell, self._ended)
         wanted = {"protocol": PROTOCOL, "hostPid": os.getpid(), "options": self._options, "client": f"python {__version__}"}
         try:
             self.info = connection.call("initialize", (wanted,), max(self.request_timeout, _LONGEST_START))
@@ -136,7 +114,6 @@ class Session:
         except BaseException:
             connection.close()
             raise
-        self._host = host
         connection.notify("subscribe", *sorted({*_ALWAYS, *self.dispatcher.listened()} - {WRAPPER_EXIT}))
         return connection
 
@@ -155,16 +132,19 @@ class Session:
             self.dispatcher.after_all(partial(inbox.end, reason))
 
     def call(self, method: str, params: Tuple[Any, ...]) -> Any:
-        return self.connect().call(method, params, self.request_timeout)
-
-    def starting(self) -> Connection:
-        """For what starts a command: the wrapper knows of this process's environment and directory."""
         connection = self.connect()
-        with self._lock:
-            changes = self._host.changes() if self._host is not None else None
-            if changes is not None:
-                connection.notify("setHost", changes)
-        return connection
+        self.prepare(connection, method, params)
+        return connection.call(method, params, self.request_timeout)
+
+    @staticmethod
+    def prepare(connection: Connection, method: str, params: Tuple[Any, ...]) -> None:
+        """Before what starts a command: the wrapper is told of this process's environment and directory."""
+        if method not in _STARTS:
+            return
+        if method == "spawnProcess":
+            for config in params[:1]:
+                check_text(config, "config")
+        connection.host.tell(partial(connection.notify, "setHost"))
 
     def on(self, name: str, callback: Callback) -> None:
         connection = self.connect()

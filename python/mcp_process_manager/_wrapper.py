@@ -29,7 +29,7 @@ def _make_pipe() -> Tuple[int, int]:
 class Wrapper:
     """Node with the wrapper's program. It ends when the pipe to it is closed."""
 
-    def __init__(self, location: Location, env: Mapping[str, str]) -> None:
+    def __init__(self, location: Location, env: Mapping[bytes, bytes]) -> None:
         self.requests = self.answers = -1
         # What it says beside the protocol: nothing, unless it crashes. It is none of the host's output.
         self._said = tempfile.TemporaryFile()
@@ -42,7 +42,7 @@ class Wrapper:
             raise
         self.pid = self._process.pid
 
-    def _start(self, location: Location, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    def _start(self, location: Location, env: Mapping[bytes, bytes]) -> "subprocess.Popen[bytes]":
         theirs: List[int] = []
         try:
             their_input, self.requests = _make_pipe()

@@ -128,6 +128,16 @@ def descriptors():
 
 
 @contextmanager
+def working_directory(path):
+    before = os.getcwd()
+    os.chdir(path)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextmanager
 def environment(**changes):
     """os.environ with changes; None takes a variable away."""
     before = {name: os.environ.get(name) for name in changes}

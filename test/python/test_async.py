@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from support import LIMIT, is_alive, zombies
+from support import LIMIT, environment, is_alive, zombies
 
 from process_manager_impl import AsyncProcessManager, Event, WrapperError
 
@@ -59,6 +59,16 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
             with self.assertRaises(ProcessLookupError):
                 await manager.write_stdin('nobody', 'x')
             await manager.stop_all()
+
+    async def test_children_have_the_environment_of_now(self):
+        async with AsyncProcessManager() as manager:
+            with environment(PM_TEST_LATER='later'):
+                process_id = await manager.spawn_process({'command': 'printenv', 'args': ['PM_TEST_LATER']})
+            self.assertEqual([record['line'] async for record in manager.follow_logs(process_id)], ['later'])
+            with environment(PM_TEST_LATER=os.fsdecode(b'\xff')):
+                for call in (manager.spawn_process(READY), manager.restart_process(process_id)):
+                    with self.assertRaisesRegex(ValueError, "'PM_TEST_LATER' is not UTF-8"):
+                        await call
 
     async def test_calls_run_beside_each_other(self):
         async with AsyncProcessManager() as manager:

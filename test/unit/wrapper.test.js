@@ -4,6 +4,8 @@
 // against the schema after each test.
 
 const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
 const { fixture, isAlive, until } = require('../support/children')
 const { survivorsWith } = require('../setup/survivors')
 const { Wrapper, schema, expectForm } = require('../support/wrapper')
@@ -69,6 +71,33 @@ test('a message that is nested deep is a line', async () => {
   await wrapper.call('writeStdin', id, `${line}\n{"a":[]}\n`)
   expect(await wrapper.event('stray')).toEqual({ processId: id, line })
   expect(await wrapper.event('message')).toEqual({ processId: id, message: { a: [] } })
+})
+
+test('nothing starts while the directory of the host cannot be entered', async () => {
+  const wrapper = new Wrapper({ isFaulty: true })
+  await wrapper.initialize()
+  const root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'wrapper directory ')))
+  try {
+    const cwd = path.join(root, 'later')
+    const cannot = {
+      code: -32000, message: `The working directory ${JSON.stringify(cwd)} cannot be entered (ENOENT)`,
+      data: { code: 'ERR_WORKING_DIRECTORY', syscall: 'chdir', path: cwd }
+    }
+    const pwd = ['spawnProcess', { command: 'pwd' }]
+    const errorOf = async (...request) => (await wrapper.request(...request)).error
+    const id = await wrapper.call('spawnProcess', { command: 'cat' })
+    wrapper.notify('setHost', { cwd })
+    expect(await errorOf(...pwd)).toMatchObject(cannot)
+    expect(await errorOf('restartProcess', id)).toMatchObject(cannot)
+    expect(await errorOf('setHost', { env: {} })).toMatchObject(cannot)
+    expect(await errorOf('setHost', { cwd: 7 })).toMatchObject({ code: -32602, message: 'cwd must be a string; got 7 (number)' })
+    fs.mkdirSync(cwd)
+    await wrapper.call('subscribe', 'stdout')
+    await wrapper.call(...pwd)
+    expect(await wrapper.event('stdout')).toMatchObject({ data: `${cwd}\n` })
+  } finally {
+    fs.rmSync(root, { recursive: true })
+  }
 })
 
 test('requests run beside each other', async () => {
