@@ -1,16 +1,19 @@
 """Starts that fail say what is missing; packages that are installed work."""
 
+import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
-from support import LIMIT, PYTHON, ROOT, descriptors, environment, zombies
+from support import LIMIT, PYTHON, ROOT, descriptors, environment, until, zombies
 
-from process_manager_impl import ProcessManagerImpl, WrapperStartError, __version__
+from process_manager_impl import ProcessManagerImpl, WrapperError, WrapperStartError, __version__
 
 NODE = os.path.realpath(shutil.which('node') or 'node')
 
@@ -86,6 +89,23 @@ class MissingTest(Base):
         )
         old = self.executable('node', f'#!/bin/sh\nexec "{NODE}" --require "{pretend}" "$@"\n')
         self.assert_fails('ERR_NODE_VERSION', r'needs Node\.js 20 or later; this is v14\.0\.0$', node=old)
+
+    @unittest.skipUnless(hasattr(os, 'memfd_create'), 'without it, a directory is needed')
+    def test_no_directory_to_write_to(self):
+        with mock.patch.object(tempfile, 'tempdir', '/none'):
+            with ProcessManagerImpl() as manager:
+                os.kill(manager.wrapper_pid, signal.SIGKILL)
+                with self.assertRaisesRegex(WrapperError, 'was ended by SIGKILL'):
+                    until(manager.list_processes, 'it raised')
+            # Nor can it be in memory.
+            with mock.patch.object(os, 'memfd_create', side_effect=OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))):
+                self.assert_fails('ERR_WRAPPER_START', r"no file for what Node\.js may print: .*'/none.*TMPDIR has to be")
+
+    @unittest.skipUnless(hasattr(os, 'memfd_create'), 'without it, a directory is used anyhow')
+    def test_a_directory_is_used_where_there_is_no_file_in_memory(self):
+        broken = self.executable('node', '#!/bin/sh\necho "node: broken" >&2\nexit 127\n')
+        with mock.patch.object(os, 'memfd_create', side_effect=OSError(errno.EPERM, os.strerror(errno.EPERM))):
+            self.assert_fails('ERR_WRAPPER_START', r'exit code 127, saying: node: broken', node=broken)
 
     def test_no_package(self):
         with environment(MCP_PROCESS_MANAGER_PACKAGE='/none'):
