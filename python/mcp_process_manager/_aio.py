@@ -138,6 +138,7 @@ class EventIterator(AsyncIterator[Event]):
         self, manager: "AsyncProcessManager", session: Session, names: Tuple[str, ...], loop: asyncio.AbstractEventLoop
     ) -> None:
         self._manager = manager  # Ends when it is forgotten: not before its events are.
+        self._session = session
         inbox = _Inbox(loop)
         callbacks = [(name, _callback(inbox, name)) for name in names]
         self._inbox = inbox
@@ -152,6 +153,7 @@ class EventIterator(AsyncIterator[Event]):
         return self
 
     async def __anext__(self) -> Event:
+        self._session.check_process()
         return await self._inbox.get()
 
     async def aclose(self) -> None:
@@ -194,6 +196,7 @@ class AsyncLogIterator(AsyncIterator[Dict[str, Any]]):
         return self
 
     async def __anext__(self) -> Dict[str, Any]:
+        self._manager.check_process()
         while not self._records:
             if self._is_done:
                 raise StopAsyncIteration
@@ -265,10 +268,15 @@ class AsyncProcessManager:
 
     async def start(self) -> Connection:
         """Starts the wrapper, if it does not run. Every other method does that as well."""
+        self._session.check_process()
         connection = self._session.connected
         if connection is not None:
             return connection
         return await asyncio.get_running_loop().run_in_executor(None, self._session.connect)
+
+    def check_process(self) -> None:
+        """Raises ForkedError in a forked copy of its process; for the classes here."""
+        self._session.check_process()
 
     async def request(self, connection: Connection, method: str, *params: Any) -> Any:
         """A call of one wrapper; for the classes here."""
@@ -384,6 +392,7 @@ class AsyncProcessManager:
         return EventIterator(self, self._session, names or DEFAULT_EVENTS, asyncio.get_running_loop())
 
     def _check_started(self) -> None:
+        self._session.check_process()
         if self._session.connected is None:
             raise OperationError("The manager has not been started: await start() first, or use async with", "ERR_NOT_STARTED")
 
@@ -399,6 +408,8 @@ class AsyncProcessManager:
 
     async def cleanup(self) -> None:
         """Ends everything and gives the manager up."""
+        if self._session.is_foreign:
+            return
         await asyncio.get_running_loop().run_in_executor(None, self._session.close, True)
         self._finalizer.detach()
 

@@ -75,10 +75,7 @@ class Session:
         connection = self._connection
         if connection is not None and connection.why_dead is None:
             return connection
-        if self.is_foreign:
-            raise ForkedError(
-                f"This manager belongs to process {self._pid}, not to process {os.getpid()}: make a new one here", "ERR_FORKED"
-            )
+        self.check_process()
         with self._lock:
             if self._is_closed:
                 raise closed()
@@ -158,6 +155,13 @@ class Session:
     def is_foreign(self) -> bool:
         """Whether this is a forked copy of the process that it belongs to."""
         return self._pid != os.getpid()
+
+    def check_process(self) -> None:
+        """Raises ForkedError in such a copy."""
+        if self.is_foreign:
+            raise ForkedError(
+                f"This manager belongs to process {self._pid}, not to process {os.getpid()}: make a new one here", "ERR_FORKED"
+            )
 
     def off(self, name: str, callback: Callback) -> None:
         if self.is_foreign:

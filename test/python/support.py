@@ -128,6 +128,16 @@ def descriptors():
 
 
 @contextmanager
+def no_threads():
+    """No thread can be started: there is no memory for so large a stack."""
+    before = threading.stack_size(1 << 48)
+    try:
+        yield
+    finally:
+        threading.stack_size(before)
+
+
+@contextmanager
 def working_directory(path):
     before = os.getcwd()
     os.chdir(path)

@@ -10,6 +10,7 @@ import unittest
 
 from support import LIMIT, environment, is_alive, zombies
 
+from mcp_process_manager._aio import DEFAULT_EVENTS
 from process_manager_impl import AsyncProcessManager, Event, WrapperError
 
 READY = {'command': 'sh', 'args': ['-c', 'echo ready; exec cat']}
@@ -104,6 +105,16 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(seen, [
                 ('exit', early), ('spawn', process_id), ('stdout', process_id), ('stdout', process_id), ('exit', process_id)
             ])
+
+    async def test_metrics_are_an_event_that_is_asked_for(self):
+        async with AsyncProcessManager({'monitorInterval': 20}) as manager:
+            self.assertEqual({*DEFAULT_EVENTS, 'line', 'metrics'}, {*manager._session.info['events'], 'wrapperExit'})
+            process_id = await self.ready(manager)
+            async for name, payload in manager.events('metrics'):
+                if payload['processes'].get(process_id, {}).get('memory'):
+                    break
+            self.assertEqual(name, 'metrics')
+            self.assertIs(type(payload['processes'][process_id]['cpu']), float)
 
     async def test_events_end_with_the_manager(self):
         async with AsyncProcessManager() as manager:

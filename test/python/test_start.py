@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from support import LIMIT, PYTHON, ROOT, descriptors, environment, until, zombies
+from support import LIMIT, PYTHON, ROOT, descriptors, environment, no_threads, until, zombies
 
 from process_manager_impl import ProcessManagerImpl, WrapperError, WrapperStartError, __version__
 
@@ -106,6 +106,10 @@ class MissingTest(Base):
         broken = self.executable('node', '#!/bin/sh\necho "node: broken" >&2\nexit 127\n')
         with mock.patch.object(os, 'memfd_create', side_effect=OSError(errno.EPERM, os.strerror(errno.EPERM))):
             self.assert_fails('ERR_WRAPPER_START', r'exit code 127, saying: node: broken', node=broken)
+
+    def test_no_thread(self):
+        with no_threads():
+            self.assert_fails('ERR_NO_THREAD', r'^No thread could be started: ')
 
     def test_no_package(self):
         with environment(MCP_PROCESS_MANAGER_PACKAGE='/none'):

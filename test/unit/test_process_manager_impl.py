@@ -480,6 +480,16 @@ class EventsTest(ManagerTestCase):
         self.assertEqual(exits[-1], late)
         self.assertEqual([payload['processId'] for name, payload in recorder.seen if name == 'error'], gone)
 
+    def test_the_last_1000_are_kept(self):
+        manager = self.make()
+        for i in range(1003):
+            manager.spawn_process({'command': '/no/such', 'id': f'none-{i}'})
+        kept = manager._session.dispatcher._kept['error']
+        until(lambda: kept and kept[-1]['processId'] == 'none-1002', 'the last had come')
+        recorder = Recorder(manager, 'error')
+        recorder.wait('error', lambda payload: payload['processId'] == 'none-1002')
+        self.assertEqual([payload['processId'] for _, payload in recorder.seen], [f'none-{i}' for i in range(3, 1003)])
+
     def test_order_and_names(self):
         manager = self.make({'restartDelay': 1})
         recorder = Recorder(manager, 'spawn', 'exit', 'backoff', 'restart', 'error', 'limit', 'stop')
@@ -560,6 +570,33 @@ class EventsTest(ManagerTestCase):
         self.assertEqual(manager.get_process_status(process_id)['state'], 'running')
         go.set()
         self.assertTrue(done.wait(LIMIT), sum(total))
+
+    def test_what_a_callback_that_lags_loses_of_stderr_is_counted(self):
+        manager = self.make()
+        recorder = Recorder(manager, 'lost', 'exit')
+        go, total = threading.Event(), []
+
+        def slow(payload):
+            go.wait(LIMIT)
+            total.append(len(payload['data']))
+        manager.on('stderr', slow)
+        self.addCleanup(go.set)
+        size = 40_000_000
+        script = f'head -c {size} /dev/zero | tr "\\0" x >&2; exec cat'
+        process_id = manager.spawn_process({'command': 'sh', 'args': ['-c', script]})
+
+        def is_through():
+            return manager.get_process_status(process_id)['output']['stderr']['bytes'] == size
+        until(is_through, 'all was written')
+        self.assertEqual(recorder.seen, [])
+        go.set()
+        lost = recorder.wait('lost')
+        self.assertEqual((lost['processId'], lost['event'], type(lost['count'])), (process_id, 'stderr', int))
+        self.assertGreater(lost['count'], 0)
+        manager.stop_process(process_id)
+        recorder.wait('exit')
+        self.assertGreater(sum(total), 16_000_000)
+        self.assertLess(sum(total), size)
 
 
 class LifecycleTest(ManagerTestCase):
