@@ -159,6 +159,12 @@ class EventIterator(AsyncIterator[Event]):
     async def aclose(self) -> None:
         self._finalizer()
 
+    async def __aenter__(self) -> "EventIterator":
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
 
 def _callback(inbox: _Inbox, name: str) -> Callback:
     return lambda payload: inbox.put(name, payload)
@@ -232,6 +238,12 @@ class AsyncLogIterator(AsyncIterator[Dict[str, Any]]):
         self._is_done = self._is_done or page["done"]
 
     async def aclose(self) -> None:
+        self._close()
+
+    async def __aenter__(self) -> "AsyncLogIterator":
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
         self._close()
 
     def _close(self) -> None:
@@ -379,6 +391,11 @@ class AsyncProcessManager:
         self._check_started()
         self._session.on(event, callback)
         return callback
+
+    def once(self, event: str, callback: Callback) -> Callback:
+        """The same for the next one only. Answers what `off` takes."""
+        self._check_started()
+        return self._session.once(event, callback)
 
     def off(self, event: str, callback: Callback) -> None:
         self._session.off(event, callback)

@@ -110,7 +110,9 @@ class Connection:
         self._ids = count(1)
         self._pending: Dict[int, Any] = {}
         self._dead: Optional[ProcessManagerError] = None
+        # Why it gives up, said before it has begun.
         self._fatal: Optional[ProcessManagerError] = None
+        self.has_begun = False
         self._is_closing = False
         self._host = os.getpid()
 
@@ -405,7 +407,8 @@ class Connection:
         if "method" in message:
             self._notices.append((message["method"], message["params"]))
         elif message["id"] is None:
-            self._fatal = from_answer(message["error"])
+            if not self.has_begun:
+                self._fatal = from_answer(message["error"])
         else:
             # Still there if a handler raises in between: then it is delivered again.
             waiter = self._pending.get(message["id"])

@@ -7,7 +7,7 @@ from typing import Any, Deque, Dict, Iterator, List, Mapping, NoReturn, Optional
 
 from ._contract import ProcessManagerContract
 from ._connection import Waiter
-from ._dispatch import Callback, Payload
+from ._dispatch import Callback
 from ._errors import InvalidArgumentError, ProcessManagerError
 from ._json import encode_message
 from ._locate import PathLike
@@ -231,12 +231,7 @@ class ProcessManagerImpl(ProcessManagerContract):
 
     def once(self, event: str, callback: Callback) -> Callback:
         """Calls back with the next one only. Answers what `off` takes."""
-
-        def first(payload: Payload) -> None:
-            self._session.off(event, first)
-            callback(payload)
-
-        return self.on(event, first)
+        return self._session.once(event, callback)
 
     def off(self, event: str, callback: Callback) -> None:
         self._session.off(event, callback)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple
 
 from ._connection import Connection, Notice, PROTOCOL, closed
-from ._dispatch import KEPT_EVENTS, WRAPPER_EXIT, Callback, Dispatcher
+from ._dispatch import KEPT_EVENTS, WRAPPER_EXIT, Callback, Dispatcher, Payload
 from ._errors import ForkedError, InvalidArgumentError, ProcessManagerError, WrapperError, WrapperStartError
 from ._host import HostState
 from ._json import check_text
@@ -64,6 +64,7 @@ class Session:
         self.request_timeout = min(float(request_timeout), threading.TIMEOUT_MAX)
         self._lock = threading.RLock()
         self._connection: Optional[Connection] = None
+        self._lost: Optional[Connection] = None
         self._is_closed = False
         self._pid = os.getpid()
         self.info: Dict[str, Any] = {}
@@ -84,9 +85,7 @@ class Session:
                 if not self._restarts:
                     raise WrapperError(str(connection.why_dead), connection.why_dead.code)
                 connection = None
-            if connection is None:
-                connection = self._connection = self._start()
-            return connection
+            return self._start() if connection is None else connection
 
     @property
     def connected(self) -> Optional[Connection]:
@@ -111,6 +110,10 @@ class Session:
         except BaseException:
             connection.close()
             raise
+        connection.has_begun = True
+        self._connection = connection
+        if connection.why_dead is not None:
+            self._ended(connection, connection.why_dead)  # It was not known when it said so.
         connection.notify("subscribe", *sorted({*_ALWAYS, *self.dispatcher.listened()} - {WRAPPER_EXIT}))
         return connection
 
@@ -118,8 +121,9 @@ class Session:
         self.dispatcher.give(notices, partial(connection.handled, total))
 
     def _ended(self, connection: Connection, reason: ProcessManagerError) -> None:
-        if self._is_closed or connection is not self._connection:
+        if self._is_closed or connection is not self._connection or connection is self._lost:
             return
+        self._lost = connection
         self.dispatcher.tell(WRAPPER_EXIT, {"code": reason.code, "message": str(reason), "pid": connection.pid})
         if not self._restarts:
             self._end_inboxes(reason)
@@ -150,6 +154,14 @@ class Session:
         # What is asked for afterwards is told of: requests are read in their order.
         if name != WRAPPER_EXIT:
             connection.notify("subscribe", name)
+
+    def once(self, name: str, callback: Callback) -> Callback:
+        def first(payload: Payload) -> None:
+            self.off(name, first)
+            callback(payload)
+
+        self.on(name, first)
+        return first
 
     @property
     def is_foreign(self) -> bool:

@@ -106,6 +106,28 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
                 ('exit', early), ('spawn', process_id), ('stdout', process_id), ('stdout', process_id), ('exit', process_id)
             ])
 
+    async def test_an_iterator_ends_with_its_block(self):
+        async with AsyncProcessManager() as manager:
+            async with manager.events('stdout') as events:
+                process_id = await manager.spawn_process(READY)
+                self.assertEqual((await events.__anext__()).payload['data'], 'ready\n')
+            self.assertNotIn('stdout', manager._session.dispatcher.listened())
+            async with manager.follow_logs(process_id) as follower:
+                self.assertEqual((await follower.__anext__())['line'], 'ready')
+            for over in (events, follower):
+                with self.assertRaises(StopAsyncIteration):
+                    await over.__anext__()
+
+    async def test_once(self):
+        async with AsyncProcessManager() as manager:
+            seen = []
+            manager.once('spawn', seen.append)
+            events = manager.events('exit')
+            ids = [await manager.spawn_process({'command': 'true'}) for _ in range(2)]
+            for _ in ids:
+                await events.__anext__()
+            self.assertEqual([payload['processId'] for payload in seen], ids[:1])
+
     async def test_metrics_are_an_event_that_is_asked_for(self):
         async with AsyncProcessManager({'monitorInterval': 20}) as manager:
             self.assertEqual({*DEFAULT_EVENTS, 'line', 'metrics'}, {*manager._session.info['events'], 'wrapperExit'})

@@ -18,7 +18,7 @@ from support import (
     LIMIT, ManagerTestCase, PYTHON, Recorder, descriptors, environment, is_alive, no_threads, survivors_with, until, zombies
 )
 
-from mcp_process_manager import _connection
+from mcp_process_manager import _connection, _session
 from mcp_process_manager._wrapper import LONGEST_END
 from process_manager_impl import OperationError, ProcessManagerImpl, WrapperError, WrapperStartError
 
@@ -383,6 +383,24 @@ class WrapperEndTest(ManagerTestCase):
             manager.cleanup()
         self.assertFalse(is_alive(wrapper))
         self.assertEqual(zombies(), [])
+
+    def test_one_that_dies_as_soon_as_it_has_begun(self):
+        manager = self.make(restart_wrapper=True)
+        recorder = Recorder(manager, 'wrapperExit')
+        os.kill(manager.wrapper_pid, signal.SIGKILL)
+        first = recorder.wait('wrapperExit')['pid']
+
+        def end(version):
+            [connection] = [it for it in list(_connection._connections) if it._dead is None]
+            os.kill(connection.pid, signal.SIGKILL)
+            connection._reader.join(LIMIT)
+            self.assertFalse(connection._reader.is_alive())
+        with mock.patch.object(_session, '_version_problem', end):
+            with self.assertRaises(WrapperError):
+                manager.list_processes()
+        recorder.wait('wrapperExit', lambda payload: payload['pid'] != first)
+        self.assertEqual(len(recorder.seen), 2)
+        self.assertEqual(manager.list_processes(), [])
 
     def test_no_thread_for_a_new_one(self):
         manager = self.make(restart_wrapper=True)
