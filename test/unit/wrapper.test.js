@@ -229,6 +229,20 @@ describe('a host that does not keep up', () => {
     expectForm('fromWrapper', wrapper.notices.at(-1))
   })
 
+  test('gets on when one of those that it held back was removed', async () => {
+    const [wrapper, removed] = await lagging('exec yes')
+    const isPaused = async id => (await wrapper.call('getProcessStatus', id)).output.stdout.paused
+    while (!await isPaused(removed)) await new Promise(resolve => setTimeout(resolve, 5))
+    const other = await wrapper.call('spawnProcess', { command: 'yes' })
+    while (!await isPaused(other)) await new Promise(resolve => setTimeout(resolve, 5))
+    await wrapper.call('stopProcess', removed)
+    expect(await wrapper.call('removeProcess', removed)).toBe(true)
+    const count = () => wrapper.notices.filter(({ params }) => params[1].processId === other).length
+    const before = count()
+    wrapper.notify('handled', bytesOf(wrapper))
+    await until(() => count() > before, 'the other went on')
+  })
+
   test('does not take back a pause that was asked for', async () => {
     const [wrapper, id] = await lagging('while :; do echo; done')
     await wrapper.event('stdout')
