@@ -190,6 +190,7 @@ class CtrlCTest(unittest.TestCase):
                 assert manager.get_process_status('y')['status'] == 'unknown'
                 longest = max(longest, time.monotonic() - begun)
             is_over = True
+            signal.setitimer(signal.ITIMER_REAL, 0)
             # Whose answer another has taken does not wait for what else may come.
             assert longest < 10, longest
             assert min(answers.values()) > 10, answers
@@ -391,7 +392,7 @@ class WrapperEndTest(ManagerTestCase):
         first = recorder.wait('wrapperExit')['pid']
 
         def end(version):
-            [connection] = [it for it in list(_connection._connections) if it._dead is None]
+            [connection] = [it for it in list(_connection._connections) if it._reader.is_alive()]
             os.kill(connection.pid, signal.SIGKILL)
             connection._reader.join(LIMIT)
             self.assertFalse(connection._reader.is_alive())
