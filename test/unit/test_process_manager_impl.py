@@ -161,8 +161,9 @@ class ConfigTest(ManagerTestCase):
         show = 'printenv PM_TEST_RAW | od -An -tx1'
         with environment(PM_TEST_RAW=os.fsdecode(b'\xff')):
             manager = self.make()
-            # What a wrapper inherits is bytes.
-            self.assertEqual(self.run_shell(manager, show), [' ff 0a'])
+            # What a wrapper inherits is bytes. (A program between, in JavaScript, hands on text.)
+            if 'PM_TEE_DIRECTORY' not in os.environ:
+                self.assertEqual(self.run_shell(manager, show), [' ff 0a'])
             process_id = self.start_ready(manager)
             os.environb[b'PM_TEST_RAW'] = b's\xfe'
             for call in (lambda: self.run_shell(manager, 'true'), lambda: manager.restart_process(process_id)):
