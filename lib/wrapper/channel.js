@@ -44,6 +44,7 @@ class Channel {
   /** @param {string} text without a line end, as JSON has none */
   send(text) {
     this.#waiting += `${text}\n`
+    this.#sent += Buffer.byteLength(text) + 1
     if (this.#isDue) return
     this.#isDue = true
     process.nextTick(() => this.#flush())
@@ -53,7 +54,6 @@ class Channel {
   #flush() {
     const text = this.#waiting
     this.#waiting = ''
-    this.#sent += Buffer.byteLength(text)
     this.#output.write(text, () => {
       this.#isDue = this.#waiting !== ''
       if (this.#isDue) this.#flush()
@@ -62,7 +62,7 @@ class Channel {
 
   /** Bytes that were sent since the beginning, those that still wait in this process too. */
   get sent() {
-    return this.#sent + this.#waiting.length
+    return this.#sent
   }
 }
 

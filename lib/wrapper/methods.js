@@ -1,6 +1,7 @@
 'use strict'
 
 const ProcessManager = require('../process-manager')
+const { enterDirectory, setHost } = require('./host')
 const { withoutNulls } = require('./params')
 const { ProtocolError } = require('./replies')
 const { describe } = require('../errors')
@@ -25,11 +26,18 @@ function readBytes(data, encoding = 'utf8') {
  * The methods that a host can call, by name.
  *
  * @param {import('../process-manager')} manager
- * @param {object} parts events, cursors, setHost
+ * @param {object} parts events, cursors
  */
-function makeMethods(manager, { events, cursors, setHost }) {
+function makeMethods(manager, { events, cursors }) {
   const methods = { __proto__: null }
   for (const name of names) methods[name] = (...args) => manager[name](...args.map(withoutNulls))
+  for (const name of ['spawnProcess', 'restartProcess']) {
+    const start = methods[name]
+    methods[name] = (...args) => {
+      enterDirectory()
+      return start(...args)
+    }
+  }
   return Object.assign(methods, {
     /* Null is a message like any other, and may be in one. */
     sendMessage: (id, message, encoding) => manager.sendMessage(id, readBytes(message, encoding ?? undefined)),

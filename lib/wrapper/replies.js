@@ -8,7 +8,7 @@ const codes = {
   invalidRequest: -32600,
   noSuchMethod: -32601,
   invalidParams: -32602,
-  failed: -32000,
+  other: -32000,
   unknownProcess: -32001,
   unavailable: -32002,
 }
@@ -17,7 +17,7 @@ const codes = {
 function codeOf({ name, code }) {
   if (code === 'ERR_UNKNOWN_PROCESS') return codes.unknownProcess
   if (code === 'ERR_ADDON_NOT_BUILT' || code === 'ERR_LIBUV_MISMATCH') return codes.unavailable
-  return name === 'TypeError' || name === 'RangeError' ? codes.invalidParams : codes.failed
+  return name === 'TypeError' || name === 'RangeError' ? codes.invalidParams : codes.other
 }
 
 /** An error of the protocol itself. */

@@ -96,11 +96,11 @@ class Session {
     /* Here, so that an addon that is missing is an answer. */
     const ProcessManager = require('../process-manager')
     const makeMethods = require('./methods')
-    const { setHost, watchHost } = require('./host')
+    const { watchHost } = require('./host')
     if (hostPid !== undefined) watchHost(hostPid, this.#leave)
     const manager = new ProcessManager(options)
     const events = new EventStream(manager, this.#channel)
-    const methods = makeMethods(manager, { events, cursors: new LogCursors(manager), setHost })
+    const methods = makeMethods(manager, { events, cursors: new LogCursors(manager) })
     Object.assign(this.#methods, methods)
     this.#events = events
     const { backend } = manager

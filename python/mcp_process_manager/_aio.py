@@ -138,6 +138,7 @@ class EventIterator(AsyncIterator[Event]):
         self, manager: "AsyncProcessManager", session: Session, names: Tuple[str, ...], loop: asyncio.AbstractEventLoop
     ) -> None:
         self._manager = manager  # Ends when it is forgotten: not before its events are.
+        self._session = session
         inbox = _Inbox(loop)
         callbacks = [(name, _callback(inbox, name)) for name in names]
         self._inbox = inbox
@@ -152,10 +153,17 @@ class EventIterator(AsyncIterator[Event]):
         return self
 
     async def __anext__(self) -> Event:
+        self._session.check_process()
         return await self._inbox.get()
 
     async def aclose(self) -> None:
         self._finalizer()
+
+    async def __aenter__(self) -> "EventIterator":
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
 
 
 def _callback(inbox: _Inbox, name: str) -> Callback:
@@ -194,6 +202,7 @@ class AsyncLogIterator(AsyncIterator[Dict[str, Any]]):
         return self
 
     async def __anext__(self) -> Dict[str, Any]:
+        self._manager.check_process()
         while not self._records:
             if self._is_done:
                 raise StopAsyncIteration
@@ -231,6 +240,12 @@ class AsyncLogIterator(AsyncIterator[Dict[str, Any]]):
     async def aclose(self) -> None:
         self._close()
 
+    async def __aenter__(self) -> "AsyncLogIterator":
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._close()
+
     def _close(self) -> None:
         self._records.clear()
         if not self._is_done:
@@ -265,9 +280,15 @@ class AsyncProcessManager:
 
     async def start(self) -> Connection:
         """Starts the wrapper, if it does not run. Every other method does that as well."""
-        if self._session.is_connected:
-            return self._session.connect()
+        self._session.check_process()
+        connection = self._session.connected
+        if connection is not None:
+            return connection
         return await asyncio.get_running_loop().run_in_executor(None, self._session.connect)
+
+    def check_process(self) -> None:
+        """Raises ForkedError in a forked copy of its process; for the classes here."""
+        self._session.check_process()
 
     async def request(self, connection: Connection, method: str, *params: Any) -> Any:
         """A call of one wrapper; for the classes here."""
@@ -297,18 +318,18 @@ class AsyncProcessManager:
 
     async def call(self, method: str, *params: Any) -> Any:
         """Calls any method of the JavaScript class, by its name there."""
-        return await self.request(await self.start(), method, *params)
+        connection = await self.start()
+        self._session.prepare(connection, method, params)
+        return await self.request(connection, method, *params)
 
     async def spawn_process(self, config: Mapping[str, Any]) -> str:
-        await self.start()
-        return cast(str, await self.request(self._session.starting(), "spawnProcess", config))
+        return cast(str, await self.call("spawnProcess", config))
 
     async def stop_process(self, process_id: str, timeout: Optional[float] = 5000) -> bool:
         return cast(bool, await self.call("stopProcess", process_id, timeout))
 
     async def restart_process(self, process_id: str) -> bool:
-        await self.start()
-        return cast(bool, await self.request(self._session.starting(), "restartProcess", process_id))
+        return cast(bool, await self.call("restartProcess", process_id))
 
     async def signal_process(self, process_id: str, signal: Union[str, int], *, tree: bool = False) -> bool:
         sent = signal if isinstance(signal, (str, bool)) or not isinstance(signal, int) else int(signal)
@@ -371,6 +392,11 @@ class AsyncProcessManager:
         self._session.on(event, callback)
         return callback
 
+    def once(self, event: str, callback: Callback) -> Callback:
+        """The same for the next one only. Answers what `off` takes."""
+        self._check_started()
+        return self._session.once(event, callback)
+
     def off(self, event: str, callback: Callback) -> None:
         self._session.off(event, callback)
 
@@ -383,7 +409,8 @@ class AsyncProcessManager:
         return EventIterator(self, self._session, names or DEFAULT_EVENTS, asyncio.get_running_loop())
 
     def _check_started(self) -> None:
-        if not self._session.is_connected:
+        self._session.check_process()
+        if self._session.connected is None:
             raise OperationError("The manager has not been started: await start() first, or use async with", "ERR_NOT_STARTED")
 
     @property
@@ -398,6 +425,8 @@ class AsyncProcessManager:
 
     async def cleanup(self) -> None:
         """Ends everything and gives the manager up."""
+        if self._session.is_foreign:
+            return
         await asyncio.get_running_loop().run_in_executor(None, self._session.close, True)
         self._finalizer.detach()
 

@@ -10,11 +10,12 @@ from collections import deque
 from itertools import compress, count, repeat
 from operator import methodcaller
 from time import monotonic, sleep
-from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
 from ._errors import (
     ForkedError, OperationError, ProcessManagerError, RequestTimeoutError, WrapperError, WrapperStartError, from_answer
 )
+from ._host import HostState
 from ._json import decode, encode_all
 from ._locate import Location
 from ._wrapper import LONGEST_END, Wrapper
@@ -90,15 +91,16 @@ class Connection:
 
     Whoever waits for an answer reads the pipe, if nobody else does, and hands out what comes for others: a thread
     that only reads would have to be woken first, which takes as long as all the rest. That thread is there for the
-    time when nobody waits. What was read is in deques that are right at each moment, for a signal handler may raise,
-    or call again, anywhere in the main thread. (That is why os.read is called by deque.extend: no handler runs between
-    the two. After an exception of a handler a notice may be told twice, but none is lost.)
+    time when nobody waits. What was read is in deques that are right at each moment, for a signal handler may raise
+    anywhere in the main thread. (That is why os.read is called by deque.extend: no handler runs between the two. After
+    an exception of a handler a notice may be told twice, but none is lost.) It may also call, in the middle of a call
+    that waits; in the middle of one that deals with what has come, or that writes, it is told that it cannot.
     """
 
     def __init__(
         self,
         location: Location,
-        env: Mapping[str, str],
+        host: HostState,
         tell: Callable[["Connection", List[Notice], int], None],
         ended: Callable[["Connection", ProcessManagerError], None],
     ) -> None:
@@ -108,19 +110,22 @@ class Connection:
         self._ids = count(1)
         self._pending: Dict[int, Any] = {}
         self._dead: Optional[ProcessManagerError] = None
+        # Why it gives up, said before it has begun.
         self._fatal: Optional[ProcessManagerError] = None
+        self.has_begun = False
         self._is_closing = False
         self._host = os.getpid()
 
         self._outgoing: Deque[bytes] = deque()
         # What is written at the moment, and how much of it has been.
         self._batch: Tuple[Deque[bytes], Deque[int]] = (deque(), deque())
-        self._writing = threading.Lock()
-        self._writer = 0
+        self._writing = threading.RLock()
         # Seconds for which a wrapper that does not read is waited for.
         self.patience = 30.0
 
         self._reading = threading.RLock()
+        # The thread that deals with what it has read, and what it holds.
+        self._dealer: Tuple[int, Deque[Any]] = (0, deque())
         self._chunks: Deque[bytes] = deque()
         self._messages: Deque[Any] = deque()
         self._notices: List[Notice] = []
@@ -129,11 +134,12 @@ class Connection:
         self._calls = 0
         self._has_told_thread = False
 
-        self._wrapper = Wrapper(location, env)
+        self.host = host
+        self._wrapper = Wrapper(location, host.env)
         self.pid = self._wrapper.pid
-        os.set_blocking(self._wrapper.requests, False)
-        self._poll = select.poll()
-        self._poll.register(self._wrapper.answers, select.POLLIN)
+        for end in (self._wrapper.requests, self._wrapper.answers):
+            os.set_blocking(end, False)
+        self._poll = self._make_poll()
         self._reader = threading.Thread(target=self._run, name="mcp-process-manager reader", daemon=True)
         _connections.add(self)
         try:
@@ -143,6 +149,11 @@ class Connection:
             self._wrapper.reap()
             self._wrapper.close_files()
             raise WrapperStartError(f"No thread could be started: {error}", "ERR_NO_THREAD") from error
+
+    def _make_poll(self) -> select.poll:
+        poll = select.poll()
+        poll.register(self._wrapper.answers, select.POLLIN)
+        return poll
 
     @property
     def why_dead(self) -> Optional[ProcessManagerError]:
@@ -156,6 +167,9 @@ class Connection:
             waiter.deliver(None, self._dead)
             return 0
         text = encode_all(params)
+        dealer, held = self._dealer
+        if held and dealer == threading.get_ident():
+            raise _busy("dealing with what has come")
         number = next(self._ids)
         self._pending[number] = waiter
         line = f'{{"jsonrpc":"2.0","id":{number},"method":"{method}","params":[{text}]}}\n'.encode()
@@ -167,9 +181,7 @@ class Connection:
         if not is_sent:
             self.forget(number)
             self._outgoing.remove(line)
-            raise OperationError(
-                "A signal handler has interrupted a call of this manager in the middle of a write: it cannot call it", "ERR_BUSY"
-            )
+            raise _busy("writing")
         # Looked at after the waiter is known: whoever sets it tells all waiters afterwards.
         if self._dead is not None and self._pending.pop(number, None) is not None:
             waiter.deliver(None, self._dead)
@@ -220,11 +232,14 @@ class Connection:
             if left <= 0:
                 return False
             held: Deque[Any] = deque()
+            # Called by a handler that has interrupted a call of this thread, which reads.
+            is_inner = _is_mine(self._reading)
             try:
                 if not self._is_at_end:
                     _try(self._reading, held)
                 if held:
-                    while left > 0 and self._pump(left) and waiter.answer is None:
+                    poll = self._make_poll() if is_inner else self._poll
+                    while left > 0 and waiter.answer is None and self._pump(left, poll, held):
                         left = end - monotonic()
                 else:
                     waiter.wait(left)
@@ -234,10 +249,16 @@ class Connection:
                     _let_go(held)
                 finally:
                     _let_go(held)
-                if is_over and self._pending:
+                if is_inner:
+                    self._nudge()
+                elif is_over and self._pending:
                     self._wake_another()
             left = end - monotonic()
         return True
+
+    def _nudge(self) -> None:
+        """The call that was interrupted may wait for an answer that was taken out of the pipe: this one wakes it."""
+        self._send(f'{{"jsonrpc":"2.0","id":{next(self._ids)},"method":"ping"}}\n'.encode(), False)
 
     def _wake_another(self) -> None:
         """Somebody else who waits becomes the one who reads."""
@@ -262,12 +283,13 @@ class Connection:
     def _flush(self, waits: bool) -> bool:
         is_through = True
         while is_through and self.is_behind:
+            if _is_mine(self._writing):
+                return False
             held: Deque[Any] = deque()
             try:
                 _try(self._writing, held)
                 if not held:
-                    return self._writer != threading.get_ident()
-                self._writer = threading.get_ident()
+                    return True
                 is_through = self._write(waits)
             except BaseException:
                 if held:
@@ -275,10 +297,8 @@ class Connection:
                 raise
             finally:
                 try:
-                    if held:
-                        if self._is_closing:
-                            self._close_requests()
-                        self._writer = 0
+                    if held and self._is_closing:
+                        self._close_requests()
                     _let_go(held)
                 finally:
                     _let_go(held)
@@ -335,13 +355,24 @@ class Connection:
         if end >= 0:
             os.close(end)
 
-    def _pump(self, seconds: Optional[float]) -> bool:
+    def _pump(self, seconds: Optional[float], poll: select.poll, held: Deque[Any]) -> bool:
         """By who holds _reading: waits for something and hands it out. False at the end of the pipe."""
         if not self._messages and not self._notices:
             # Not more than a day: poll takes an int.
-            if not self._poll.poll(None if seconds is None else min(seconds, 86400.0) * 1000 + 1):
+            if not poll.poll(None if seconds is None else min(seconds, 86400.0) * 1000 + 1):
                 return True
-            self._chunks.extend(map(os.read, (self._wrapper.answers,), (_READ,)))
+        # No more so when held is empty: whatever raises, its owner lets it go.
+        self._dealer = (threading.get_ident(), held)
+        self._deal()
+        self._dealer = (0, held)
+        return not self._is_at_end
+
+    def _deal(self) -> None:
+        if not self._messages and not self._notices:
+            try:
+                self._chunks.extend(map(os.read, (self._wrapper.answers,), (_READ,)))
+            except BlockingIOError:
+                return  # What a handler called has read it.
             self._decode()
         messages = self._messages
         while messages:
@@ -353,7 +384,6 @@ class Connection:
             self._told = self._total
             self._tell(self, self._notices, self._total)
             self._notices = []
-        return not self._is_at_end
 
     def _decode(self) -> None:
         last = self._chunks[-1]
@@ -377,7 +407,8 @@ class Connection:
         if "method" in message:
             self._notices.append((message["method"], message["params"]))
         elif message["id"] is None:
-            self._fatal = from_answer(message["error"])
+            if not self.has_begun:
+                self._fatal = from_answer(message["error"])
         else:
             # Still there if a handler raises in between: then it is delivered again.
             waiter = self._pending.get(message["id"])
@@ -403,7 +434,7 @@ class Connection:
     def _pump_on(self) -> None:
         """Nothing but the end of the pipe ends the connection, and with it all processes."""
         try:
-            self._pump(None)
+            self._pump(None, self._poll, deque())
         except OSError:
             raise
         except Exception:
@@ -443,7 +474,7 @@ class Connection:
         """Ends the wrapper, if need be by force, and waits until it is gone, but not in the thread that reads."""
         if self.why_dead is None:
             self._is_closing = True
-            if self._writer == threading.get_ident() and self._writing.locked():
+            if _is_mine(self._writing):
                 return  # The garbage collector, in the middle of a write: that one closes the pipe.
             if self._writing.acquire(timeout=LONGEST_END):
                 try:
@@ -452,7 +483,7 @@ class Connection:
                     self._writing.release()
             else:
                 self._wrapper.kill()  # It does not read: who writes learns it now.
-        if getattr(self._reading, "_is_owned")():
+        if _is_mine(self._reading):
             return  # In the middle of reading: the thread would wait for this one.
         if self._host == os.getpid() and self._reader is not threading.current_thread():
             self._reader.join(LONGEST_END)
@@ -468,13 +499,18 @@ class Connection:
             f"This manager belongs to process {self._host}, from which process {os.getpid()} was forked: make a new one there",
             "ERR_FORKED",
         )
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
         self._reading = threading.RLock()
-        self._writer = 0
+        self._dealer = (0, deque())
         self._outgoing.clear()
         self._batch = (deque(), deque())
         self._pending.clear()
         self._wrapper.disown()
+
+
+def _is_mine(lock: Any) -> bool:
+    """Whether this thread has it. A lock says so from the moment on in which it is taken."""
+    return bool(getattr(lock, "_is_owned")())
 
 
 def _try(lock: Any, held: Deque[Any]) -> None:
@@ -508,6 +544,10 @@ def _decode_line(line: bytes) -> List[Any]:
     if found is None:
         return []
     return [{"id": int(found.group(1)), "error": {"code": -32700, "message": problem, "data": {"code": "ERR_UNREADABLE"}}}]
+
+
+def _busy(what: str) -> ProcessManagerError:
+    return OperationError(f"A signal handler that has interrupted a call that is {what} cannot call the manager", "ERR_BUSY")
 
 
 def closed() -> ProcessManagerError:

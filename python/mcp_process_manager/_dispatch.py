@@ -9,6 +9,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
 from ._connection import Notice
 from ._errors import WrapperStartError
+from ._values import with_float_rows
 
 Payload = Dict[str, Any]
 Callback = Callable[[Payload], object]
@@ -101,6 +102,8 @@ class Dispatcher:
             del payload["base64"]
             field = _TEXT_FIELDS[name]
             payload[field] = base64.b64decode(payload[field])
+        elif name == "metrics":
+            with_float_rows(payload["processes"])
         callbacks = self._callbacks.get(name)
         if callbacks:
             self._call(callbacks, name, payload)

@@ -3,7 +3,8 @@
 import json
 import math
 import os
-from typing import Any, Callable, Optional, Tuple
+import reprlib
+from typing import Any, Callable, Mapping, Optional, Tuple
 
 from ._errors import InvalidArgumentError
 
@@ -43,6 +44,33 @@ def encode(value: Any) -> str:
 def encode_all(values: Tuple[Any, ...]) -> str:
     """The same for many, with commas between them."""
     return ",".join([_quote(value) if type(value) is str else encode(value) for value in values])
+
+
+def check_text(value: Any, place: str) -> None:
+    """Raises InvalidArgumentError for text that has no form in UTF-8, as what Python makes of a file name that is none."""
+    try:
+        _check_text(value, place)
+    except RecursionError:
+        pass  # Nor can it be encoded.
+
+
+def _check_text(value: Any, place: str) -> None:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            _check_text(name, f"the name {reprlib.repr(name)} in {place}")
+            _check_text(item, f"{place}.{name}")
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            _check_text(item, f"{place}[{i}]")
+    elif isinstance(value, os.PathLike):
+        _check_text(os.fsdecode(value), place)
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            # What is given in a variable may be a secret.
+            got = "" if ".env." in place else f"; got {reprlib.repr(value)}"
+            raise InvalidArgumentError(f"{place} must be UTF-8{got}", "ERR_INVALID_ARG_VALUE") from None
 
 
 def encode_message(value: Any) -> str:

@@ -41,26 +41,26 @@ def _find_node(argument: Optional[PathLike]) -> str:
                 f"or say where it is: {NODE_VARIABLE}=/path/to/node, or the argument node=",
                 "ERR_NODE_NOT_FOUND",
             )
-        return found
+        return os.path.abspath(found)
     found = shutil.which(wanted)
     if found is None:
         raise WrapperStartError(
             f"Node.js was not found: {source} is {wanted!r}, which is no executable file", "ERR_NODE_NOT_FOUND"
         )
-    return found
+    return os.path.abspath(found)
 
 
 def _find_wrapper(argument: Optional[PathLike], node: str) -> str:
     wanted, source = _asked(argument, "package", PACKAGE_VARIABLE)
     if wanted is not None:
-        if (Path(wanted) / _WRAPPER).is_file():
+        if _is_file(Path(wanted) / _WRAPPER):
             return str(Path(wanted).absolute() / _WRAPPER)
         raise WrapperStartError(
             f"The npm package {_NAME} was not found: {source} is {wanted!r}, which has no {_WRAPPER}", "ERR_PACKAGE_NOT_FOUND"
         )
     looked: List[str] = []
     for place in _places(node):
-        if (place / _WRAPPER).is_file():
+        if _is_file(place / _WRAPPER):
             return str(place / _WRAPPER)
         looked.append(str(place))
     raise WrapperStartError(
@@ -69,6 +69,13 @@ def _find_wrapper(argument: Optional[PathLike], node: str) -> str:
         f"Looked for {_WRAPPER} in {', '.join(looked)}",
         "ERR_PACKAGE_NOT_FOUND",
     )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False  # Below a directory that this user may not look into.
 
 
 def _asked(argument: Optional[PathLike], name: str, variable: str) -> "tuple[Optional[str], str]":
@@ -87,7 +94,9 @@ def _places(node: str) -> Iterator[Path]:
             yield directory / "node_modules" / _NAME
     for entry in filter(None, os.environ.get("NODE_PATH", "").split(os.pathsep)):
         yield Path(entry) / _NAME
-    yield Path(node).resolve().parent.parent / "lib" / "node_modules" / _NAME
+    # The second is that of Debian's npm, whose Node.js is in /usr/bin.
+    for directory in dict.fromkeys((Path(node).resolve().parent.parent, Path("/usr/local"))):
+        yield directory / "lib" / "node_modules" / _NAME
 
 
 def _starts() -> Iterator[Path]:
@@ -97,5 +106,5 @@ def _starts() -> Iterator[Path]:
         yield Path(main).resolve().parent
     try:
         yield Path.cwd()
-    except FileNotFoundError:
+    except OSError:
         pass

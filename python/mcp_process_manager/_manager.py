@@ -7,7 +7,7 @@ from typing import Any, Deque, Dict, Iterator, List, Mapping, NoReturn, Optional
 
 from ._contract import ProcessManagerContract
 from ._connection import Waiter
-from ._dispatch import Callback, Payload
+from ._dispatch import Callback
 from ._errors import InvalidArgumentError, ProcessManagerError
 from ._json import encode_message
 from ._locate import PathLike
@@ -145,7 +145,7 @@ class ProcessManagerImpl(ProcessManagerContract):
 
     def spawn_process(self, config: Mapping[str, Any]) -> str:
         """Starts a process; answers its id. `None` in `env` takes a variable away."""
-        return cast(str, self._session.starting().call("spawnProcess", (config,), self._session.request_timeout))
+        return cast(str, self._session.call("spawnProcess", (config,)))
 
     def stop_process(self, process_id: str, timeout: Optional[float] = 5000) -> bool:
         """Ends a process and all that it started; `None`: its own `stopTimeout` is how long that may take."""
@@ -153,8 +153,7 @@ class ProcessManagerImpl(ProcessManagerContract):
 
     def restart_process(self, process_id: str) -> bool:
         """Stops it if it runs, and starts it again with the same config; False for an unknown id."""
-        connection = self._session.starting()
-        return cast(bool, connection.call("restartProcess", (process_id,), self._session.request_timeout))
+        return cast(bool, self._session.call("restartProcess", (process_id,)))
 
     def signal_process(self, process_id: str, signal: Union[str, int], *, tree: bool = False) -> bool:
         """Sends a signal to the command, or to all that it started; False when nothing runs."""
@@ -232,12 +231,7 @@ class ProcessManagerImpl(ProcessManagerContract):
 
     def once(self, event: str, callback: Callback) -> Callback:
         """Calls back with the next one only. Answers what `off` takes."""
-
-        def first(payload: Payload) -> None:
-            self._session.off(event, first)
-            callback(payload)
-
-        return self.on(event, first)
+        return self._session.once(event, callback)
 
     def off(self, event: str, callback: Callback) -> None:
         self._session.off(event, callback)

@@ -6,13 +6,18 @@ from functools import partial
 from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple
 
 from ._connection import Connection, Notice, PROTOCOL, closed
-from ._dispatch import KEPT_EVENTS, WRAPPER_EXIT, Callback, Dispatcher
+from ._dispatch import KEPT_EVENTS, WRAPPER_EXIT, Callback, Dispatcher, Payload
 from ._errors import ForkedError, InvalidArgumentError, ProcessManagerError, WrapperError, WrapperStartError
+from ._host import HostState
+from ._json import check_text
 from ._locate import PathLike, locate
 from ._version import __version__
 
 # Seconds that a start may take at least: Node.js may come from a slow disk.
 _LONGEST_START = 30.0
+
+# What starts a command.
+_STARTS = ("spawnProcess", "restartProcess")
 
 # Subscribed to from the beginning.
 _ALWAYS = (*KEPT_EVENTS, "lost")
@@ -27,33 +32,6 @@ def _version_problem(theirs: str) -> Optional[WrapperStartError]:
         f"of both (npm install mcp-process-manager@{__version__})",
         "ERR_PACKAGE_VERSION",
     )
-
-
-class HostState:
-    """The environment and the working directory of this process, as the wrapper knows them."""
-
-    def __init__(self) -> None:
-        self.env = dict(os.environ)
-        self._cwd = self._get_cwd()
-
-    @staticmethod
-    def _get_cwd() -> Optional[str]:
-        try:
-            return os.getcwd()
-        except OSError:
-            return None
-
-    def changes(self) -> Optional[Dict[str, Any]]:
-        """What has changed since it was asked last."""
-        env, cwd = dict(os.environ), self._get_cwd()
-        found: Dict[str, Any] = {}
-        if env != self.env:
-            gone: Dict[str, Optional[str]] = {name: None for name in self.env if name not in env}
-            found["env"] = {**gone, **{name: value for name, value in env.items() if self.env.get(name) != value}}
-        if cwd is not None and cwd != self._cwd:
-            found["cwd"] = cwd
-        self.env, self._cwd = env, cwd
-        return found or None
 
 
 class Inbox(Protocol):
@@ -80,12 +58,13 @@ class Session:
                 f"request_timeout must be more than 0 seconds; got {request_timeout!r}", "ERR_INVALID_ARG_VALUE"
             )
         self._options = {} if options is None else options
+        check_text(self._options, "options")
         self._location = locate(node, package)
         self._restarts = restart_wrapper
         self.request_timeout = min(float(request_timeout), threading.TIMEOUT_MAX)
         self._lock = threading.RLock()
         self._connection: Optional[Connection] = None
-        self._host: Optional[HostState] = None
+        self._lost: Optional[Connection] = None
         self._is_closed = False
         self._pid = os.getpid()
         self.info: Dict[str, Any] = {}
@@ -97,10 +76,7 @@ class Session:
         connection = self._connection
         if connection is not None and connection.why_dead is None:
             return connection
-        if self.is_foreign:
-            raise ForkedError(
-                f"This manager belongs to process {self._pid}, not to process {os.getpid()}: make a new one here", "ERR_FORKED"
-            )
+        self.check_process()
         with self._lock:
             if self._is_closed:
                 raise closed()
@@ -109,18 +85,16 @@ class Session:
                 if not self._restarts:
                     raise WrapperError(str(connection.why_dead), connection.why_dead.code)
                 connection = None
-            if connection is None:
-                connection = self._connection = self._start()
-            return connection
+            return self._start() if connection is None else connection
 
     @property
-    def is_connected(self) -> bool:
+    def connected(self) -> Optional[Connection]:
+        """The wrapper that runs, if one does."""
         connection = self._connection
-        return connection is not None and connection.why_dead is None
+        return connection if connection is not None and connection.why_dead is None else None
 
     def _start(self) -> Connection:
-        host = HostState()
-        connection = Connection(self._location, host.env, self._tell, self._ended)
+        connection = Connection(self._location, HostState(), self._tell, self._ended)
         wanted = {"protocol": PROTOCOL, "hostPid": os.getpid(), "options": self._options, "client": f"python {__version__}"}
         try:
             self.info = connection.call("initialize", (wanted,), max(self.request_timeout, _LONGEST_START))
@@ -136,7 +110,10 @@ class Session:
         except BaseException:
             connection.close()
             raise
-        self._host = host
+        connection.has_begun = True
+        self._connection = connection
+        if connection.why_dead is not None:
+            self._ended(connection, connection.why_dead)  # It was not known when it said so.
         connection.notify("subscribe", *sorted({*_ALWAYS, *self.dispatcher.listened()} - {WRAPPER_EXIT}))
         return connection
 
@@ -144,8 +121,9 @@ class Session:
         self.dispatcher.give(notices, partial(connection.handled, total))
 
     def _ended(self, connection: Connection, reason: ProcessManagerError) -> None:
-        if self._is_closed or connection is not self._connection:
+        if self._is_closed or connection is not self._connection or connection is self._lost:
             return
+        self._lost = connection
         self.dispatcher.tell(WRAPPER_EXIT, {"code": reason.code, "message": str(reason), "pid": connection.pid})
         if not self._restarts:
             self._end_inboxes(reason)
@@ -155,16 +133,19 @@ class Session:
             self.dispatcher.after_all(partial(inbox.end, reason))
 
     def call(self, method: str, params: Tuple[Any, ...]) -> Any:
-        return self.connect().call(method, params, self.request_timeout)
-
-    def starting(self) -> Connection:
-        """For what starts a command: the wrapper knows of this process's environment and directory."""
         connection = self.connect()
-        with self._lock:
-            changes = self._host.changes() if self._host is not None else None
-            if changes is not None:
-                connection.notify("setHost", changes)
-        return connection
+        self.prepare(connection, method, params)
+        return connection.call(method, params, self.request_timeout)
+
+    @staticmethod
+    def prepare(connection: Connection, method: str, params: Tuple[Any, ...]) -> None:
+        """Before what starts a command: the wrapper is told of this process's environment and directory."""
+        if method not in _STARTS:
+            return
+        if method == "spawnProcess":
+            for config in params[:1]:
+                check_text(config, "config")
+        connection.host.tell(partial(connection.notify, "setHost"))
 
     def on(self, name: str, callback: Callback) -> None:
         connection = self.connect()
@@ -174,10 +155,25 @@ class Session:
         if name != WRAPPER_EXIT:
             connection.notify("subscribe", name)
 
+    def once(self, name: str, callback: Callback) -> Callback:
+        def first(payload: Payload) -> None:
+            self.off(name, first)
+            callback(payload)
+
+        self.on(name, first)
+        return first
+
     @property
     def is_foreign(self) -> bool:
         """Whether this is a forked copy of the process that it belongs to."""
         return self._pid != os.getpid()
+
+    def check_process(self) -> None:
+        """Raises ForkedError in such a copy."""
+        if self.is_foreign:
+            raise ForkedError(
+                f"This manager belongs to process {self._pid}, not to process {os.getpid()}: make a new one here", "ERR_FORKED"
+            )
 
     def off(self, name: str, callback: Callback) -> None:
         if self.is_foreign:

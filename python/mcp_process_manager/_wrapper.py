@@ -4,8 +4,9 @@ import fcntl
 import os
 import signal
 import subprocess
+import sys
 import tempfile
-from typing import List, Mapping, Tuple
+from typing import BinaryIO, List, Mapping, Tuple, cast
 
 from ._errors import WrapperStartError
 from ._locate import Location
@@ -26,13 +27,30 @@ def _make_pipe() -> Tuple[int, int]:
     return read, write
 
 
+def _make_file() -> BinaryIO:
+    """A file without a name. In memory where that can be: there may be no directory to write to."""
+    if sys.platform == "linux" and hasattr(os, "memfd_create"):
+        try:
+            return open(os.memfd_create("mcp-process-manager"), "w+b")
+        except OSError:
+            pass  # A kernel, or a filter, that has none for us.
+    try:
+        return cast(BinaryIO, tempfile.TemporaryFile())
+    except OSError as error:
+        raise WrapperStartError(
+            f"There is no file for what Node.js may print: {error}. Without memfd_create, "
+            "TMPDIR has to be a directory that can be written to",
+            "ERR_WRAPPER_START",
+        ) from error
+
+
 class Wrapper:
     """Node with the wrapper's program. It ends when the pipe to it is closed."""
 
-    def __init__(self, location: Location, env: Mapping[str, str]) -> None:
+    def __init__(self, location: Location, env: Mapping[bytes, bytes]) -> None:
         self.requests = self.answers = -1
         # What it says beside the protocol: nothing, unless it crashes. It is none of the host's output.
-        self._said = tempfile.TemporaryFile()
+        self._said = _make_file()
         try:
             self._process = self._start(location, env)
         except BaseException as error:
@@ -42,7 +60,7 @@ class Wrapper:
             raise
         self.pid = self._process.pid
 
-    def _start(self, location: Location, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    def _start(self, location: Location, env: Mapping[bytes, bytes]) -> "subprocess.Popen[bytes]":
         theirs: List[int] = []
         try:
             their_input, self.requests = _make_pipe()

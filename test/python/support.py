@@ -128,6 +128,26 @@ def descriptors():
 
 
 @contextmanager
+def no_threads():
+    """No thread can be started: there is no memory for so large a stack."""
+    before = threading.stack_size(1 << 48)
+    try:
+        yield
+    finally:
+        threading.stack_size(before)
+
+
+@contextmanager
+def working_directory(path):
+    before = os.getcwd()
+    os.chdir(path)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextmanager
 def environment(**changes):
     """os.environ with changes; None takes a variable away."""
     before = {name: os.environ.get(name) for name in changes}

@@ -8,8 +8,9 @@ import threading
 import time
 import unittest
 
-from support import LIMIT, is_alive, zombies
+from support import LIMIT, environment, is_alive, zombies
 
+from mcp_process_manager._aio import DEFAULT_EVENTS
 from process_manager_impl import AsyncProcessManager, Event, WrapperError
 
 READY = {'command': 'sh', 'args': ['-c', 'echo ready; exec cat']}
@@ -60,6 +61,16 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
                 await manager.write_stdin('nobody', 'x')
             await manager.stop_all()
 
+    async def test_children_have_the_environment_of_now(self):
+        async with AsyncProcessManager() as manager:
+            with environment(PM_TEST_LATER='later'):
+                process_id = await manager.spawn_process({'command': 'printenv', 'args': ['PM_TEST_LATER']})
+            self.assertEqual([record['line'] async for record in manager.follow_logs(process_id)], ['later'])
+            with environment(PM_TEST_LATER=os.fsdecode(b'\xff')):
+                for call in (manager.spawn_process(READY), manager.restart_process(process_id)):
+                    with self.assertRaisesRegex(ValueError, "'PM_TEST_LATER' is not UTF-8"):
+                        await call
+
     async def test_calls_run_beside_each_other(self):
         async with AsyncProcessManager() as manager:
             stubborn = await self.ready(manager, **STUBBORN)
@@ -94,6 +105,38 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(seen, [
                 ('exit', early), ('spawn', process_id), ('stdout', process_id), ('stdout', process_id), ('exit', process_id)
             ])
+
+    async def test_an_iterator_ends_with_its_block(self):
+        async with AsyncProcessManager() as manager:
+            async with manager.events('stdout') as events:
+                process_id = await manager.spawn_process(READY)
+                self.assertEqual((await events.__anext__()).payload['data'], 'ready\n')
+            self.assertNotIn('stdout', manager._session.dispatcher.listened())
+            async with manager.follow_logs(process_id) as follower:
+                self.assertEqual((await follower.__anext__())['line'], 'ready')
+            for over in (events, follower):
+                with self.assertRaises(StopAsyncIteration):
+                    await over.__anext__()
+
+    async def test_once(self):
+        async with AsyncProcessManager() as manager:
+            seen = []
+            manager.once('spawn', seen.append)
+            events = manager.events('exit')
+            ids = [await manager.spawn_process({'command': 'true'}) for _ in range(2)]
+            for _ in ids:
+                await events.__anext__()
+            self.assertEqual([payload['processId'] for payload in seen], ids[:1])
+
+    async def test_metrics_are_an_event_that_is_asked_for(self):
+        async with AsyncProcessManager({'monitorInterval': 20}) as manager:
+            self.assertEqual({*DEFAULT_EVENTS, 'line', 'metrics'}, {*manager._session.info['events'], 'wrapperExit'})
+            process_id = await self.ready(manager)
+            async for name, payload in manager.events('metrics'):
+                if payload['processes'].get(process_id, {}).get('memory'):
+                    break
+            self.assertEqual(name, 'metrics')
+            self.assertIs(type(payload['processes'][process_id]['cpu']), float)
 
     async def test_events_end_with_the_manager(self):
         async with AsyncProcessManager() as manager:

@@ -15,12 +15,12 @@ from pathlib import Path
 from unittest import mock
 
 from support import (
-    LIMIT, ManagerTestCase, PYTHON, Recorder, descriptors, environment, is_alive, survivors_with, until, zombies
+    LIMIT, ManagerTestCase, PYTHON, Recorder, descriptors, environment, is_alive, no_threads, survivors_with, until, zombies
 )
 
-from mcp_process_manager import _connection
+from mcp_process_manager import _connection, _session
 from mcp_process_manager._wrapper import LONGEST_END
-from process_manager_impl import OperationError, ProcessManagerImpl, WrapperError
+from process_manager_impl import OperationError, ProcessManagerImpl, WrapperError, WrapperStartError
 
 HERE = Path(__file__).resolve().parent
 # A keeper gives its tree two seconds; the third is for all the rest, and a busy machine.
@@ -167,6 +167,37 @@ class CtrlCTest(unittest.TestCase):
         '''
         self.assertEqual(run_python(script), (0, "True ['unknown'] unknown\n", ''))
 
+    def test_a_handler_may_call_in_the_middle_of_calls(self):
+        script = '''
+            import random, signal, time
+            from process_manager_impl import OperationError, ProcessManagerImpl
+            answers = {'unknown': 0, 'ERR_BUSY': 0}
+            is_over = False
+            def call(*_):
+                try:
+                    answer = manager.get_process_status('x')['status']
+                except OperationError as error:
+                    answer = error.code
+                answers[answer] += 1
+                if not is_over:
+                    signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0002, 0.002))
+            manager = ProcessManagerImpl()
+            signal.signal(signal.SIGALRM, call)
+            signal.setitimer(signal.ITIMER_REAL, 0.001)
+            end, longest = time.monotonic() + 3, 0
+            while time.monotonic() < end:
+                begun = time.monotonic()
+                assert manager.get_process_status('y')['status'] == 'unknown'
+                longest = max(longest, time.monotonic() - begun)
+            is_over = True
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            # Whose answer another has taken does not wait for what else may come.
+            assert longest < 10, longest
+            assert min(answers.values()) > 10, answers
+            manager.cleanup()
+        '''
+        self.assertEqual(run_python(script), (0, '', ''))
+
 
 class WrapperEndTest(ManagerTestCase):
     stubborn = 'trap "" TERM; echo ready; while :; do sleep 1; done'
@@ -303,6 +334,34 @@ class WrapperEndTest(ManagerTestCase):
         thread.join(LIMIT)
         self.assertEqual(codes, ['ERR_NO_ANSWER'])
 
+    def test_a_handler_in_the_middle_of_a_write_cannot_call(self):
+        manager = self.make()
+        process_id = self.start_ready(manager, 'echo ready; exec wc -c')
+        wrapper, connection = manager.wrapper_pid, manager._session._connection
+        exits = Recorder(manager, 'exit')
+        codes = []
+
+        def call(*_):
+            try:
+                manager.get_process_status(process_id)
+            except OperationError as error:
+                codes.append(error.code)
+            os.kill(wrapper, signal.SIGCONT)
+        self.addCleanup(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, call))
+
+        def interrupt():
+            until(lambda: connection._batch[1], 'the pipe was full')
+            os.kill(os.getpid(), signal.SIGALRM)
+        self.stop_for_a_while(wrapper)
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        manager.write_stdin(process_id, 'x' * 500000)
+        thread.join()
+        self.assertEqual(codes, ['ERR_BUSY'])
+        manager.close_stdin(process_id)
+        exits.wait('exit')
+        self.assertEqual(manager.get_process_logs(process_id)['stdout'][1].strip(), '500000')
+
     def test_what_was_written_in_part_is_not_spoilt(self):
         manager = self.make()
         process_id = self.start_ready(manager, 'echo ready; exec wc -c')
@@ -324,6 +383,59 @@ class WrapperEndTest(ManagerTestCase):
         with self.assertRaises(TimeoutError):
             manager.cleanup()
         self.assertFalse(is_alive(wrapper))
+        self.assertEqual(zombies(), [])
+
+    def test_one_that_dies_as_soon_as_it_has_begun(self):
+        manager = self.make(restart_wrapper=True)
+        recorder = Recorder(manager, 'wrapperExit')
+        os.kill(manager.wrapper_pid, signal.SIGKILL)
+        first = recorder.wait('wrapperExit')['pid']
+
+        def end(version):
+            [connection] = [it for it in list(_connection._connections) if it._reader.is_alive()]
+            os.kill(connection.pid, signal.SIGKILL)
+            connection._reader.join(LIMIT)
+            self.assertFalse(connection._reader.is_alive())
+        with mock.patch.object(_session, '_version_problem', end):
+            with self.assertRaises(WrapperError):
+                manager.list_processes()
+        recorder.wait('wrapperExit', lambda payload: payload['pid'] != first)
+        self.assertEqual(len(recorder.seen), 2)
+        self.assertEqual(manager.list_processes(), [])
+
+    def test_no_thread_for_a_new_one(self):
+        manager = self.make(restart_wrapper=True)
+        first = manager.wrapper_pid
+        os.kill(first, signal.SIGKILL)
+        until(lambda: not is_alive(first) and manager._session.connected is None, 'the wrapper was gone')
+        before = descriptors()
+        with no_threads():
+            with self.assertRaisesRegex(WrapperStartError, 'No thread could be started') as caught:
+                manager.list_processes()
+        self.assertEqual(caught.exception.code, 'ERR_NO_THREAD')
+        self.assertEqual(descriptors(), before)
+        self.assertEqual(zombies(), [])
+        self.assertEqual(manager.list_processes(), [])
+
+    def test_two_threads_clean_up_at_once(self):
+        manager = ProcessManagerImpl({'stopTimeout': 300})
+        pid = manager.get_process_status(self.start_ready(manager, self.stubborn))['pid']
+        wrapper = manager.wrapper_pid
+        gate, results = threading.Barrier(2), []
+
+        def clean_up():
+            try:
+                gate.wait()
+                manager.cleanup()
+                results.append((is_alive(pid), is_alive(wrapper)))
+            except Exception as error:
+                results.append(repr(error))
+        threads = [threading.Thread(target=clean_up) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(LIMIT)
+        self.assertEqual(results, [(False, False)] * 2)
         self.assertEqual(zombies(), [])
 
 
@@ -385,6 +497,26 @@ class LeakTest(ManagerTestCase):
                     {end}
                 '''
                 self.assertEqual(run_python(script), (0, '', ''))
+
+    def test_a_loop_that_ends_without_a_cleanup(self):
+        script = '''
+            import asyncio
+            from process_manager_impl import AsyncProcessManager
+            async def main():
+                manager = AsyncProcessManager()
+                await manager.start()
+                events = manager.events('stdout')
+                process_id = await manager.spawn_process({'command': 'yes'})
+                await events.__anext__()
+                follower = manager.follow_logs(process_id)
+                await follower.__anext__()
+                return manager, events, follower
+            kept = asyncio.run(main())
+            print(kept[0].wrapper_pid)
+        '''
+        code, stdout, stderr = run_python(script)
+        self.assertEqual((code, stderr), (0, ''))
+        self.assertFalse(is_alive(int(stdout)))
 
     def test_a_host_without_stdio(self):
         script = '''
@@ -456,6 +588,58 @@ class ForkTest(unittest.TestCase):
             manager.cleanup()
         '''
         self.assertEqual(run_python(script, *FORKING), (0, '0\n', ''))
+
+    def test_a_copy_made_while_a_loop_runs(self):
+        script = '''
+            import asyncio, gc, os
+            from process_manager_impl import AsyncProcessManager, ForkedError
+            async def use(manager, events, follower):
+                calls = (manager.list_processes, events.__anext__, follower.__anext__, waiting.__anext__)
+                for call in calls:
+                    try:
+                        await call()
+                    except ForkedError as error:
+                        print(error.code, flush=True)
+                for call in (manager.events, lambda: manager.on('exit', print), lambda: manager.backend):
+                    try:
+                        call()
+                    except ForkedError as error:
+                        print(error.code, flush=True)
+                await events.aclose()
+                await manager.cleanup()
+                async with AsyncProcessManager() as mine:
+                    print(await mine.list_processes(), flush=True)
+            async def main():
+                global waiting
+                asyncio.get_running_loop().slow_callback_duration = 60
+                manager = AsyncProcessManager()
+                await manager.start()
+                events = manager.events()
+                process_id = await manager.spawn_process({'command': 'cat'})
+                follower = manager.follow_logs(process_id)
+                waiting = manager.follow_logs(process_id)
+                next_line = asyncio.ensure_future(waiting.__anext__())
+                assert (await events.__anext__()).name == 'spawn'
+                await manager.list_processes()
+                pid = os.fork()
+                if pid == 0:
+                    code = 1
+                    try:
+                        asyncio.run(use(manager, events, follower))
+                        code = 0
+                    finally:
+                        os._exit(code)
+                assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+                assert (await manager.get_process_status(process_id))['status'] == 'running'
+                await manager.cleanup()
+                try:
+                    await next_line
+                except (StopAsyncIteration, RuntimeError):
+                    print('over')
+            asyncio.run(main())
+        '''
+        wanted = 'ERR_FORKED\n' * 7 + '[]\nover\n'
+        self.assertEqual(run_python(script, *FORKING), (0, wanted, ''))
 
     def test_multiprocessing_with_fork(self):
         script = '''

@@ -1,16 +1,22 @@
 """Starts that fail say what is missing; packages that are installed work."""
 
+import errno
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import unittest
+from importlib.util import find_spec
 from pathlib import Path
+from unittest import mock
 
-from support import LIMIT, PYTHON, ROOT, descriptors, environment, zombies
+from support import LIMIT, PYTHON, ROOT, descriptors, environment, no_threads, until, working_directory, zombies
 
-from process_manager_impl import ProcessManagerImpl, WrapperStartError, __version__
+from mcp_process_manager._locate import _places, locate
+from process_manager_impl import ProcessManagerImpl, WrapperError, WrapperStartError, __version__
 
 NODE = os.path.realpath(shutil.which('node') or 'node')
 
@@ -87,6 +93,40 @@ class MissingTest(Base):
         old = self.executable('node', f'#!/bin/sh\nexec "{NODE}" --require "{pretend}" "$@"\n')
         self.assert_fails('ERR_NODE_VERSION', r'needs Node\.js 20 or later; this is v14\.0\.0$', node=old)
 
+    @unittest.skipUnless(hasattr(os, 'memfd_create'), 'without it, a directory is needed')
+    def test_no_directory_to_write_to(self):
+        with mock.patch.object(tempfile, 'tempdir', '/none'):
+            with ProcessManagerImpl() as manager:
+                os.kill(manager.wrapper_pid, signal.SIGKILL)
+                with self.assertRaisesRegex(WrapperError, 'was ended by SIGKILL'):
+                    until(manager.list_processes, 'it raised')
+            # Nor can it be in memory.
+            with mock.patch.object(os, 'memfd_create', side_effect=OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))):
+                self.assert_fails('ERR_WRAPPER_START', r"no file for what Node\.js may print: .*'/none.*TMPDIR has to be")
+
+    @unittest.skipUnless(hasattr(os, 'memfd_create'), 'without it, a directory is used anyhow')
+    def test_a_directory_is_used_where_there_is_no_file_in_memory(self):
+        broken = self.executable('node', '#!/bin/sh\necho "node: broken" >&2\nexit 127\n')
+        with mock.patch.object(os, 'memfd_create', side_effect=OSError(errno.EPERM, os.strerror(errno.EPERM))):
+            self.assert_fails('ERR_WRAPPER_START', r'exit code 127, saying: node: broken', node=broken)
+
+    def test_no_thread(self):
+        with no_threads():
+            self.assert_fails('ERR_NO_THREAD', r'^No thread could be started: ')
+
+    def test_a_relative_node_stays_the_same(self):
+        os.symlink(NODE, self.directory / 'node')
+        with working_directory(self.directory), environment(PATH='.', MCP_PROCESS_MANAGER_NODE=None):
+            self.assertEqual(locate().node, str(self.directory / 'node'))
+            self.assertEqual(locate('./node').node, str(self.directory / 'node'))
+
+    def test_where_it_looks(self):
+        node = self.directory / 'bin' / 'node'
+        places = [str(place) for place in _places(str(node))]
+        self.assertEqual(places[-2:], [
+            f'{self.directory}/lib/node_modules/mcp-process-manager', '/usr/local/lib/node_modules/mcp-process-manager'
+        ])
+
     def test_no_package(self):
         with environment(MCP_PROCESS_MANAGER_PACKAGE='/none'):
             self.assert_fails('ERR_PACKAGE_NOT_FOUND', r"MCP_PROCESS_MANAGER_PACKAGE is '/none', which has no lib/")
@@ -138,7 +178,7 @@ class InstalledTest(Base):
         self.run_it(builder, *pip, 'wheel', '--no-build-isolation', '--no-deps', '-w', str(self.directory), str(source))
         [wheel] = self.directory.glob('*.whl')
         self.assertEqual(wheel.name, f'mcp_process_manager-{__version__}-py3-none-any.whl')
-        self.run_it(sys.executable, *pip, 'install', '--no-index', '--no-deps', '--target', str(self.site), str(wheel))
+        self.run_it(builder, *pip, 'install', '--no-index', '--no-deps', '--target', str(self.site), str(wheel))
 
     def run_it(self, *command, cwd=None, **env):
         result = subprocess.run(
@@ -163,7 +203,28 @@ class InstalledTest(Base):
         for env in ({'MCP_PROCESS_MANAGER_PACKAGE': str(package)}, {'NODE_PATH': str(package.parent)}):
             self.assertEqual(self.run_it(sys.executable, '-c', self.script, cwd='/', **env), wanted)
 
+    @unittest.skipUnless(find_spec('mypy'), 'there is no mypy')
     def test_it_is_typed(self):
+        program = self.directory / 'program.py'
+        program.write_text(
+            'from typing import Dict, List\n'
+            'from process_manager_contract import ProcessManagerContract\n'
+            'from process_manager_impl import AsyncProcessManager, ProcessManagerImpl\n'
+            'manager: ProcessManagerContract = ProcessManagerImpl()\n'
+            'number: int = ProcessManagerImpl().spawn_process({"command": "cat"})\n'
+            'lines: Dict[str, List[str]] = ProcessManagerImpl().get_process_logs("x", 5)\n'
+            'records: List[str] = ProcessManagerImpl().get_process_logs("x", {})\n'
+            'ProcessManagerImpl().stop_process(7)\n'
+        )
+        mypy = [sys.executable, '-m', 'mypy', '--strict', '--no-error-summary', '--cache-dir', str(self.directory / 'cache')]
+        result = subprocess.run(
+            [*mypy, str(program)], stdout=subprocess.PIPE, universal_newlines=True, cwd=str(self.directory),
+            env={**os.environ, 'MYPYPATH': str(self.site), 'PYTHONWARNINGS': ''}
+        )
+        found = re.findall(r'program\.py:(\d+): error: .*\[([\w-]+)\]$', result.stdout, re.MULTILINE)
+        self.assertEqual(found, [('5', 'assignment'), ('7', 'assignment'), ('8', 'arg-type')], result.stdout)
+
+    def test_its_types_are_installed(self):
         files = {str(path.relative_to(self.site)) for path in self.site.rglob('*') if path.suffix in ('.pyi', '.typed')}
         self.assertEqual(files, {
             'mcp_process_manager/py.typed', 'process_manager_impl-stubs/__init__.pyi',

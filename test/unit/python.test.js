@@ -16,7 +16,7 @@ const OLDEST = [3, 9]
 /** The version of the Python that is found, or why there is none. */
 function lookForPython () {
   try {
-    const text = execFileSync(python, ['-c', 'import sys; print(*sys.version_info[:2])'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+    const text = execFileSync(python, ['-c', 'import sys, json, unittest; print(*sys.version_info[:2])'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
     const [major, minor] = text.split(' ').map(Number)
     if (major === OLDEST[0] && minor >= OLDEST[1]) return { version: `${major}.${minor}` }
     return { problem: `${python} is ${major}.${minor}, not ${OLDEST.join('.')} or later` }

@@ -12,7 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'python'))
 
-from support import LIMIT, ManagerTestCase, Recorder, environment, is_alive, until  # noqa: E402
+from support import (  # noqa: E402
+    LIMIT, ManagerTestCase, Recorder, environment, is_alive, until, working_directory
+)
 
 from mcp_process_manager._connection import Waiter  # noqa: E402
 from process_manager_contract import ProcessManagerContract  # noqa: E402
@@ -148,6 +150,90 @@ class ConfigTest(ManagerTestCase):
             finally:
                 os.chdir(before)
         self.assertEqual(self.run_shell(manager, 'echo .$PM_TEST_LATER; pwd'), ['.', before])
+
+    def test_what_is_called_by_its_javascript_name_has_them_too(self):
+        manager = self.make()
+        with environment(PM_TEST_LATER='later'):
+            process_id = manager.call('spawnProcess', {'command': 'printenv', 'args': ['PM_TEST_LATER']})
+        self.assertEqual([record['line'] for record in manager.follow_logs(process_id)], ['later'])
+
+    def test_a_variable_that_is_not_utf8(self):
+        show = 'printenv PM_TEST_RAW | od -An -tx1'
+        with environment(PM_TEST_RAW=os.fsdecode(b'\xff')):
+            manager = self.make()
+            # What a wrapper inherits is bytes. (A program between, in JavaScript, hands on text.)
+            if 'PM_TEE_DIRECTORY' not in os.environ:
+                self.assertEqual(self.run_shell(manager, show), [' ff 0a'])
+            process_id = self.start_ready(manager)
+            os.environb[b'PM_TEST_RAW'] = b's\xfe'
+            for call in (lambda: self.run_shell(manager, 'true'), lambda: manager.restart_process(process_id)):
+                with self.assertRaisesRegex(ValueError, r"environment variable 'PM_TEST_RAW' is not UTF-8") as caught:
+                    call()
+                self.assertNotIn('s\\', str(caught.exception))
+            os.environ['PM_TEST_RAW'] = 'ü'
+            self.assertEqual(self.run_shell(manager, show), [' c3 bc 0a'])
+            os.environb[b'PM_TEST_\xff'] = b'x'
+            try:
+                with self.assertRaisesRegex(ValueError, r"'PM_TEST_\\udcff' is not UTF-8"):
+                    self.run_shell(manager, 'true')
+            finally:
+                del os.environb[b'PM_TEST_\xff']
+
+    def test_what_is_asked_for_that_is_not_utf8(self):
+        manager = self.make()
+        raw = os.fsdecode(b'/\xff')
+        cases = [
+            ({'command': raw}, r"^config\.command must be UTF-8; got '/\\udcff'$"),
+            ({'command': Path(raw)}, r"^config\.command must be UTF-8"),
+            ({'command': 'sh', 'args': ['-c', raw]}, r"^config\.args\[1\] must be UTF-8"),
+            ({'command': 'sh', 'workingDir': raw}, r"^config\.workingDir must be UTF-8"),
+            ({'command': 'sh', 'env': {'A': raw}}, r"^config\.env\.A must be UTF-8$"),
+            ({'command': 'sh', 'env': {raw: 'x'}}, r"^the name '/\\udcff' in config\.env must be UTF-8"),
+        ]
+        for config, message in cases:
+            with self.subTest(config=config), self.assertRaisesRegex(ValueError, message) as caught:
+                manager.spawn_process(config)
+            self.assertEqual(caught.exception.code, 'ERR_INVALID_ARG_VALUE')
+        with self.assertRaisesRegex(ValueError, r'^options\.allowedCommands\[0\] must be UTF-8'):
+            ProcessManagerImpl({'allowedCommands': [raw]})
+        self.assertEqual(manager.list_processes(), [])
+
+    def test_a_directory_that_is_not_utf8(self):
+        manager = self.make()
+        with tempfile.TemporaryDirectory() as above, working_directory(above):
+            os.mkdir(b'\xff')
+            os.chdir(b'\xff')
+            with self.assertRaisesRegex(RuntimeError, r"working directory '.*/\\udcff' is not UTF-8") as caught:
+                self.run_shell(manager, 'true')
+            self.assertIsInstance(caught.exception, OperationError)
+            self.assertEqual(caught.exception.code, 'ERR_WORKING_DIRECTORY')
+            # What a wrapper inherits is a directory, however it is called.
+            Path('here').touch()
+            self.assertEqual(self.run_shell(self.make(), 'ls'), ['here'])
+            os.chdir(above)
+            self.assertEqual(self.run_shell(manager, 'pwd'), [os.path.realpath(above)])
+
+    def test_a_directory_that_was_removed(self):
+        manager = self.make()
+        with tempfile.TemporaryDirectory() as above, working_directory(above):
+            for _ in range(2):
+                os.mkdir('gone')
+                os.chdir('gone')
+                Path('here').touch()
+                # The second is another of the same name.
+                self.assertEqual(self.run_shell(manager, 'ls'), ['here'])
+                os.remove('here')
+                os.rmdir('../gone')
+                # Both are still there: that is no other directory.
+                self.assertEqual(self.run_shell(manager, 'ls'), [])
+                os.chdir(above)
+            self.assertEqual(self.run_shell(manager, 'pwd'), [os.path.realpath(above)])
+            os.mkdir('gone')
+            os.chdir('gone')
+            os.rmdir('../gone')
+            with self.assertRaisesRegex(RuntimeError, 'working directory of this process was removed') as caught:
+                self.run_shell(manager, 'true')
+            self.assertEqual(caught.exception.code, 'ERR_WORKING_DIRECTORY')
 
     def test_infinity_is_one(self):
         manager = self.make({'stopTimeout': math.inf})
@@ -395,6 +481,16 @@ class EventsTest(ManagerTestCase):
         self.assertEqual(exits[-1], late)
         self.assertEqual([payload['processId'] for name, payload in recorder.seen if name == 'error'], gone)
 
+    def test_the_last_1000_are_kept(self):
+        manager = self.make()
+        for i in range(1003):
+            manager.spawn_process({'command': '/no/such', 'id': f'none-{i}'})
+        kept = manager._session.dispatcher._kept['error']
+        until(lambda: kept and kept[-1]['processId'] == 'none-1002', 'the last had come')
+        recorder = Recorder(manager, 'error')
+        recorder.wait('error', lambda payload: payload['processId'] == 'none-1002')
+        self.assertEqual([payload['processId'] for _, payload in recorder.seen], [f'none-{i}' for i in range(3, 1003)])
+
     def test_order_and_names(self):
         manager = self.make({'restartDelay': 1})
         recorder = Recorder(manager, 'spawn', 'exit', 'backoff', 'restart', 'error', 'limit', 'stop')
@@ -475,6 +571,33 @@ class EventsTest(ManagerTestCase):
         self.assertEqual(manager.get_process_status(process_id)['state'], 'running')
         go.set()
         self.assertTrue(done.wait(LIMIT), sum(total))
+
+    def test_what_a_callback_that_lags_loses_of_stderr_is_counted(self):
+        manager = self.make()
+        recorder = Recorder(manager, 'lost', 'exit')
+        go, total = threading.Event(), []
+
+        def slow(payload):
+            go.wait(LIMIT)
+            total.append(len(payload['data']))
+        manager.on('stderr', slow)
+        self.addCleanup(go.set)
+        size = 40_000_000
+        script = f'head -c {size} /dev/zero | tr "\\0" x >&2; exec cat'
+        process_id = manager.spawn_process({'command': 'sh', 'args': ['-c', script]})
+
+        def is_through():
+            return manager.get_process_status(process_id)['output']['stderr']['bytes'] == size
+        until(is_through, 'all was written')
+        self.assertEqual(recorder.seen, [])
+        go.set()
+        lost = recorder.wait('lost')
+        self.assertEqual((lost['processId'], lost['event'], type(lost['count'])), (process_id, 'stderr', int))
+        self.assertGreater(lost['count'], 0)
+        manager.stop_process(process_id)
+        recorder.wait('exit')
+        self.assertGreater(sum(total), 16_000_000)
+        self.assertLess(sum(total), size)
 
 
 class LifecycleTest(ManagerTestCase):

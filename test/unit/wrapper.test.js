@@ -4,6 +4,8 @@
 // against the schema after each test.
 
 const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
 const { fixture, isAlive, until } = require('../support/children')
 const { survivorsWith } = require('../setup/survivors')
 const { Wrapper, schema, expectForm } = require('../support/wrapper')
@@ -69,6 +71,33 @@ test('a message that is nested deep is a line', async () => {
   await wrapper.call('writeStdin', id, `${line}\n{"a":[]}\n`)
   expect(await wrapper.event('stray')).toEqual({ processId: id, line })
   expect(await wrapper.event('message')).toEqual({ processId: id, message: { a: [] } })
+})
+
+test('nothing starts while the directory of the host cannot be entered', async () => {
+  const wrapper = new Wrapper({ isFaulty: true })
+  await wrapper.initialize()
+  const root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'wrapper directory ')))
+  try {
+    const cwd = path.join(root, 'later')
+    const cannot = {
+      code: -32000, message: `The working directory ${JSON.stringify(cwd)} cannot be entered (ENOENT)`,
+      data: { code: 'ERR_WORKING_DIRECTORY', syscall: 'chdir', path: cwd }
+    }
+    const pwd = ['spawnProcess', { command: 'pwd' }]
+    const errorOf = async (...request) => (await wrapper.request(...request)).error
+    const id = await wrapper.call('spawnProcess', { command: 'cat' })
+    wrapper.notify('setHost', { cwd })
+    expect(await errorOf(...pwd)).toMatchObject(cannot)
+    expect(await errorOf('restartProcess', id)).toMatchObject(cannot)
+    expect(await errorOf('setHost', { env: {} })).toMatchObject(cannot)
+    expect(await errorOf('setHost', { cwd: 7 })).toMatchObject({ code: -32602, message: 'cwd must be a string; got 7 (number)' })
+    fs.mkdirSync(cwd)
+    await wrapper.call('subscribe', 'stdout')
+    await wrapper.call(...pwd)
+    expect(await wrapper.event('stdout')).toMatchObject({ data: `${cwd}\n` })
+  } finally {
+    fs.rmSync(root, { recursive: true })
+  }
 })
 
 test('requests run beside each other', async () => {
@@ -198,6 +227,20 @@ describe('a host that does not keep up', () => {
     wrapper.notify('handled', bytesOf(wrapper))
     expect(await wrapper.event('lost')).toEqual({ processId: id, event: 'stderr', count: expect.any(Number) })
     expectForm('fromWrapper', wrapper.notices.at(-1))
+  })
+
+  test('gets on when one of those that it held back was removed', async () => {
+    const [wrapper, removed] = await lagging('exec yes')
+    const isPaused = async id => (await wrapper.call('getProcessStatus', id)).output.stdout.paused
+    while (!await isPaused(removed)) await new Promise(resolve => setTimeout(resolve, 5))
+    const other = await wrapper.call('spawnProcess', { command: 'yes' })
+    while (!await isPaused(other)) await new Promise(resolve => setTimeout(resolve, 5))
+    await wrapper.call('stopProcess', removed)
+    expect(await wrapper.call('removeProcess', removed)).toBe(true)
+    const count = () => wrapper.notices.filter(({ params }) => params[1].processId === other).length
+    const before = count()
+    wrapper.notify('handled', bytesOf(wrapper))
+    await until(() => count() > before, 'the other went on')
   })
 
   test('does not take back a pause that was asked for', async () => {
