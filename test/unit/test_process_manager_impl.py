@@ -323,7 +323,10 @@ class InputOutputTest(ManagerTestCase):
         connection = manager._session._connection
         deep = b'[' * 100000 + b']' * 100000
         waiter = Waiter()
-        with connection._reading:
+        # The thread that reads stays away for a moment after a call, else it has the lock until something comes.
+        while not connection._reading.acquire(False):
+            manager.list_processes()
+        try:
             connection._pending[1 << 40] = waiter
             connection._chunks.append(
                 b'{"jsonrpc":"2.0","method":"event","params":["x",' + deep + b']}\n\xff\n'
@@ -331,6 +334,8 @@ class InputOutputTest(ManagerTestCase):
             )
             with self.assertLogs('mcp_process_manager', 'ERROR') as logs:
                 connection._decode()
+        finally:
+            connection._reading.release()
         self.assertEqual(len(logs.output), 3)
         self.assertEqual(manager.list_processes(), [])
         with self.assertRaises(ProcessManagerError) as caught:
