@@ -33,7 +33,7 @@ typedef struct pm__meter_room {
 /* Frees what the room itself has. */
 void pm__meter_room_free(pm__meter_room_t *room);
 
-/* So many one tree may have in any case; more, while half of the room is free. */
+/* So many one tree may have in any case; more, while a quarter of the room is free. */
 enum { PM__METER_OPEN = 64 };
 
 typedef struct pm__meter {

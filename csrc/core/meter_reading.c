@@ -17,12 +17,12 @@ static bool is_free(const pm__meter_t *m, const pm__member_t *member, pm__kept_k
   return member->pid == m->command && kind == PM__KEPT_USAGE;
 }
 
-/* A large tree leaves half of the room to the others. */
+/* A large tree leaves a quarter of the room to the others. */
 static bool is_to_keep(const pm__meter_t *m, const pm__member_t *member, pm__kept_kind_t kind) {
   const pm__meter_room_t *room = m->room;
   if (is_free(m, member, kind)) return true;
   if (room->open >= room->most || atomic_load(&open_in_all) >= pm__metrics_most_open()) return false;
-  return m->open < PM__METER_OPEN || room->open < room->most / 2;
+  return m->open < PM__METER_OPEN || room->open < room->most / 4 * 3;
 }
 
 static bool count_open(pm__meter_t *m, const pm__member_t *member, pm__kept_kind_t kind) {

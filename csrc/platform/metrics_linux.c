@@ -104,7 +104,7 @@ pm__metrics_source_t pm__metrics_close(pm__metrics_source_t source) {
 }
 
 unsigned pm__metrics_most_open(void) {
-  enum { MOST = 8192, PART = 4 };
+  enum { MOST = 8192, PART = 3 };
   struct rlimit limit;
 
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;

@@ -424,15 +424,15 @@ static void test_descriptors_are_bounded(void **state) {
     assert_int_equal(count_descriptors(), before + PM__METER_OPEN + 1);
     assert_int_equal(f->room.open, PM__METER_OPEN);
   }
-  /* More, as long as half of the room is free. */
+  /* More, as long as a quarter of the room is free. */
   f->room.most = 4 * PM__METER_OPEN;
   look(f);
-  assert_int_equal(f->room.open, 2 * PM__METER_OPEN);
+  assert_int_equal(f->room.open, 3 * PM__METER_OPEN);
   /* A part of what this process may have, however much room there is. */
   pm__meter_let_go(&f->meter);
   f->room.most = 10000;
   getrlimit(RLIMIT_NOFILE, &old);
-  assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){4 * 90, old.rlim_max}), 0);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){3 * 90, old.rlim_max}), 0);
   look(f);
   assert_int_equal(f->room.open, 90);
   setrlimit(RLIMIT_NOFILE, &old);
