@@ -90,7 +90,7 @@ typedef struct pm__memory_watch {
   uint64_t share_until;    /* so long it is believed */
   uint64_t share_due;      /* not to be read again before */
   uint64_t share_at;       /* when it was read last; 0: never */
-  bool wants_share;        /* waits for that to be read, or it is being read */
+  bool wants_share;        /* waits for that to be read */
   bool is_read;            /* it is being read */
   bool over;               /* that it has reached its limit has been told */
   const char *ended_for;   /* the limit because of which it is being ended; NULL: none */
@@ -124,6 +124,15 @@ typedef struct pm__spawn_queue {
 
 /* ---- who is metered ----------------------------------------------------------- */
 
+/* What the last look at a run saw. Before the first is complete: zeros, but for what it has seen of memory
+ * so far. */
+typedef struct pm__seen {
+  bool complete; /* there has been one */
+  bool looking;  /* one is under way */
+  uint64_t at;   /* uv_hrtime; 0: never */
+  pm_metrics_t metrics;
+} pm__seen_t;
+
 /* See metering.c. Whoever has the lock has all that follows it, and the meters of runs. */
 typedef struct pm__metering {
   bool under_way; /* a thread of the pool is at work; this and the next two are the loop's alone */
@@ -131,6 +140,7 @@ typedef struct pm__metering {
   void (*done)(pm_manager_t *m);
   atomic_uint wanted; /* the loop's thread waits for the lock, or has it */
   uv_mutex_t lock;
+  uv_mutex_t seen_lock; /* of what was seen of each run, for as long as it takes to copy that */
   pm__meter_room_t room;
   pm__run_t *first, *last;
   pm__run_t *cursor; /* whose turn it is in the round; NULL: all have had it */
@@ -156,6 +166,7 @@ struct pm__run {
   pm__meter_t meter; /* metering.c's, as are the next two */
   pm__run_t *metered_prev, *metered_next;
   uint64_t sampled_at; /* uv_hrtime of the last sample; 0: none */
+  pm__seen_t seen;
   pm__memory_watch_t memory;
   uint64_t started_at; /* uv_hrtime */
   uint64_t start_time; /* the same, as pm__wall_clock */
@@ -305,6 +316,7 @@ struct pm_manager {
   bool sampling;               /* a round of samples is under way */
   bool announced;              /* and is to be kept and told of: the timer has begun it */
   bool handing_out;            /* that goes on now */
+  bool heard;                  /* somebody listened when it began */
   bool unfinished;             /* a status has begun a look that goes on */
   uint64_t rounds;             /* that have begun */
   uint64_t round_began;        /* uv_hrtime, of the last */

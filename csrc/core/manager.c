@@ -301,6 +301,7 @@ void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg) {
   for (pm__run_t *run = m->runs; run; run = run->next)
     if (is_ours_to_end(run)) pm__child_kill(&run->child);
   pm__manager_hold(m); /* while this function works */
+  if (m->metering.under_way) pm__metering_take_back(m);
   uv_idle_stop(&m->turn);
   uv_timer_stop(&m->memory.timer);
   uv_timer_stop(&m->spawn_queue.timer);

@@ -70,9 +70,16 @@ void pm__meter_hand_over(pm__meter_t *m, pm__member_t *from, pm__member_t *to) {
 
 /* ---- usage -------------------------------------------------------------------------- */
 
+/* Its parent was a member and has gone: then it has another one. (Parents are looked at first.) */
+static bool has_lost_parent(const pm__meter_t *m, const pm__usage_t *before) {
+  if (pm__members_find(&m->members, before->ppid) < 0) return false;
+  int place = pm__members_find(&m->next, before->ppid);
+  return place < 0 || m->next.at[place].gone;
+}
+
 /* Whether it has not been on a processor since its usage was read: then that is as it was, but
- * for memory, which others can take from it. What else runs of it would have been started by its
- * only thread. One that was running then need not have been given a processor again. */
+ * for memory and parent, which others can take from it. What else runs of it would have been started by
+ * its only thread. One that was running then need not have been given a processor again. */
 static bool has_rested(pm__meter_t *m, pm__member_t *member, const pm__usage_t *before) {
   uint64_t runs = 0, last = member->runs;
   if (before->threads != 1) {
@@ -115,7 +122,7 @@ static int read_usage(pm__meter_t *m, pm__member_t *member) {
 }
 
 int pm__meter_read_usage(pm__meter_t *m, pm__member_t *member, const pm__usage_t *before, uint64_t *at) {
-  bool rested = before && has_rested(m, member, before);
+  bool rested = before && has_rested(m, member, before) && !has_lost_parent(m, before);
   *at = pm__metrics_now();
   if (rested) {
     member->usage = *before;

@@ -15,11 +15,16 @@ enum { ENOUGH_FOR_THREAD = 16 };
 
 int pm__metering_init(pm_manager_t *m) {
   m->metering.room.most = pm__metrics_most_open();
-  return uv_mutex_init(&m->metering.lock);
+  int r = uv_mutex_init(&m->metering.lock);
+  if (r != 0) return r;
+  r = uv_mutex_init(&m->metering.seen_lock);
+  if (r != 0) uv_mutex_destroy(&m->metering.lock);
+  return r;
 }
 
 void pm__metering_free(pm_manager_t *m) {
   pm__meter_room_free(&m->metering.room);
+  uv_mutex_destroy(&m->metering.seen_lock);
   uv_mutex_destroy(&m->metering.lock);
 }
 
@@ -33,6 +38,25 @@ static pm__metering_t *lock(pm_manager_t *m) {
 static void unlock(pm__metering_t *t) {
   uv_mutex_unlock(&t->lock);
   atomic_fetch_sub(&t->wanted, 1);
+}
+
+/* ---- what was seen ----------------------------------------------------------------------- */
+
+static void publish(pm__run_t *run) {
+  pm__metering_t *t = &run->process->manager->metering;
+  pm__seen_t seen = {.complete = run->meter.complete, .looking = run->meter.looking, .at = run->sampled_at};
+  pm__meter_figures(&run->meter, &seen.metrics);
+  uv_mutex_lock(&t->seen_lock);
+  run->seen = seen;
+  uv_mutex_unlock(&t->seen_lock);
+}
+
+pm__seen_t pm__metering_seen(const pm__run_t *run) {
+  pm__metering_t *t = &run->process->manager->metering;
+  uv_mutex_lock(&t->seen_lock);
+  pm__seen_t seen = run->seen;
+  uv_mutex_unlock(&t->seen_lock);
+  return seen;
 }
 
 /* ---- who is metered -------------------------------------------------------------------- */
@@ -55,6 +79,7 @@ void pm__metering_remove(pm__run_t *run) {
     *(run->metered_next ? &run->metered_next->metered_prev : &t->last) = run->metered_prev;
     run->metered_prev = run->metered_next = NULL;
     pm__meter_close(&run->meter);
+    publish(run);
   }
   unlock(t);
 }
@@ -65,18 +90,7 @@ void pm__metering_rest(pm_manager_t *m) {
   unlock(t);
 }
 
-/* ---- what was seen ----------------------------------------------------------------------- */
-
-pm__seen_t pm__metering_seen(pm__run_t *run) {
-  pm__seen_t seen = {0};
-  pm__metering_t *t = lock(run->process->manager);
-  seen.complete = run->meter.complete;
-  seen.looking = run->meter.looking;
-  seen.at = run->sampled_at;
-  pm__meter_figures(&run->meter, &seen.metrics);
-  unlock(t);
-  return seen;
-}
+/* ---- looks at one ------------------------------------------------------------------------- */
 
 int pm__metering_measure(pm__run_t *run, bool pss, pm_measure_t **out) {
   pm__metering_t *t = lock(run->process->manager);
@@ -85,12 +99,11 @@ int pm__metering_measure(pm__run_t *run, bool pss, pm_measure_t **out) {
   return r;
 }
 
-/* ---- looks at one ------------------------------------------------------------------------- */
-
 /* False: there is more to do. */
 static bool look(pm__run_t *run, uint64_t last_pid, uint64_t until) {
   int r = pm__meter_look(&run->meter, last_pid, until);
   if (r == 0) run->sampled_at = uv_hrtime();
+  publish(run);
   return r != UV_EAGAIN;
 }
 
@@ -107,9 +120,10 @@ static int refresh(pm__metering_t *t, pm__run_t *run, uint64_t until) {
 }
 
 int pm__metering_refresh(pm__run_t *run, uint64_t until) {
-  pm__metering_t *t = lock(run->process->manager);
+  pm__metering_t *t = &run->process->manager->metering;
+  if (uv_mutex_trylock(&t->lock) != 0) return 0;
   int r = refresh(t, run, until);
-  unlock(t);
+  uv_mutex_unlock(&t->lock);
   return r;
 }
 

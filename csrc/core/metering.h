@@ -1,6 +1,7 @@
 /*
  * The meters of all that run. The loop's thread looks through them for what it is asked, a thread
- * of libuv's pool for a round of all: a lock that both have for microseconds only keeps them apart.
+ * of libuv's pool for a round of all: a lock keeps them apart, which that thread has for some tens of
+ * microseconds at a time; what has been seen is not behind it.
  */
 #ifndef PM_CORE_METERING_H
 #define PM_CORE_METERING_H
@@ -20,23 +21,16 @@ void pm__metering_remove(pm__run_t *run);
 /* Nothing is metered: what rounds keep open is given back. */
 void pm__metering_rest(pm_manager_t *m);
 
-/* What the last look at a run saw. Before the first is complete: zeros, but for what it has seen of
- * memory so far. */
-typedef struct pm__seen {
-  bool complete; /* there has been one */
-  bool looking;  /* one is under way */
-  uint64_t at;   /* uv_hrtime; 0: never */
-  pm_metrics_t metrics;
-} pm__seen_t;
-
-pm__seen_t pm__metering_seen(pm__run_t *run);
+/* Does not wait for a look. */
+pm__seen_t pm__metering_seen(const pm__run_t *run);
 
 /* What pm__measure_new makes of its meter. */
 int pm__metering_measure(pm__run_t *run, bool pss, pm_measure_t **out);
 
 /* Looks at a run unless its last look is fresh: not older than a second, or 20 ms in its first second.
  * Not longer than until (uv_hrtime): then UV_EAGAIN, and pm__metering_finish is to go on. UV_EBUSY: it is
- * later than that already. Else 0; where nothing can be read its figures stay as they are. */
+ * later than that already. Else 0; where nothing can be read, or a round is just at it, its figures stay as they
+ * are. */
 int pm__metering_refresh(pm__run_t *run, uint64_t until);
 
 /* Goes on with what was not finished. False: there is more to do. */
@@ -48,7 +42,7 @@ bool pm__metering_finish(pm_manager_t *m, uint64_t until);
 bool pm__metering_begin_round(pm_manager_t *m, void (*done)(pm_manager_t *m));
 bool pm__metering_go_on(pm_manager_t *m, uint64_t until);
 
-/* The thread has not begun by now, then it need not. */
+/* The thread has not begun by now, then it need not. Only while it is under way. */
 void pm__metering_take_back(pm_manager_t *m);
 
 #endif /* PM_CORE_METERING_H */

@@ -54,7 +54,7 @@ static void begin_round(pm_manager_t *m, bool announced) {
 static void remember(pm__process_t *p, const pm__seen_t *seen) {
   if (p->history.most == 0 || seen->at < p->manager->round_began) return;
   const pm__history_look_t look = {
-      .time = pm__wall_clock(),
+      .time = pm__wall_clock() - (uv_hrtime() - seen->at) / 1000,
       .at = seen->at,
       .began = p->run->started_at,
       .start = p->run->number,
@@ -91,7 +91,7 @@ static bool hand_out(pm_manager_t *m, uint64_t until) {
       figures[count++] = figures_of(m->cursor, &seen);
     }
     /* The first also if it is none: what was handed out and never told of is to go. */
-    bool is_wanted = is_heard(m) && m->callbacks.on_figures;
+    bool is_wanted = m->heard && m->callbacks.on_figures;
     if (is_wanted && (count > 0 || first)) m->callbacks.on_figures(m, figures, count, first);
     first = false;
     if (m->cursor && uv_hrtime() >= until) return false;
@@ -105,6 +105,7 @@ static bool do_round(pm_manager_t *m, uint64_t until) {
     if (!pm__metering_go_on(m, until)) return false;
     if (!m->announced || (!is_heard(m) && m->histories == 0)) return true;
     m->handing_out = true;
+    m->heard = is_heard(m);
     m->cursor = m->first;
     if (uv_hrtime() >= until) return false;
   }
@@ -147,7 +148,7 @@ static void on_timer(uv_timer_t *timer) {
     wake_in(m, PAUSE);
     return;
   }
-  bool is_news = m->sampling && is_heard(m);
+  bool is_news = m->handing_out && m->heard && is_heard(m);
   /* Not without a rest, if it took longer than that. */
   if (m->sampling && m->announced && uv_now(m->loop) >= m->next_round) set_next_round(m);
   m->sampling = m->handing_out = false;

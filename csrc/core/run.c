@@ -44,6 +44,7 @@ static void on_child_closed(pm__child_t *child) {
 static void stop_watching(pm__run_t *run) {
   if (!run->watched) return;
   run->watched = false;
+  pm__metering_remove(run); /* the other thread would look at what is freed */
   pm__child_close(&run->child, on_child_closed);
 }
 

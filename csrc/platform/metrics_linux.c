@@ -148,12 +148,15 @@ int pm__metrics_open_memory(int pid, pm__metrics_source_t *out) {
 int pm__metrics_read_memory(pm__metrics_source_t source, uint64_t *out) {
   char text[8 * 21];
   char *resident, *end;
+  uint64_t pages;
   int n = read_text(source, text, sizeof text);
 
   if (n < 0) return n;
   strtoull(text, &resident, 10);
-  *out = pages_to_bytes(strtoull(resident, &end, 10));
-  return end == resident ? UV_EINVAL : 0;
+  pages = strtoull(resident, &end, 10);
+  if (end == resident) return UV_EINVAL;
+  *out = pages_to_bytes(pages);
+  return 0;
 }
 
 /* "0.20 0.18 0.12 1/80 11206" (proc(5)). */

@@ -483,7 +483,8 @@ static void test_the_last_pid_tells_of_a_start(void **state) {
 static pm__usage_t *mark(fixture_t *f, int pid) {
   enum { MARK = 4242 };
 
-  for (int ppid = 0; ppid != MARK;) {
+  for (int ppid = 0, tries = 0; ppid != MARK; tries++) {
+    if (tries == 2000) fail_msg("this system does not tell whether a process has run");
     pm__member_t *one = (pm__member_t *)member(f, pid);
     assert_non_null(one);
     one->usage.ppid = MARK;
@@ -525,6 +526,21 @@ static void test_usage_of_who_rests_is_not_read(void **state) {
   pm__meter_let_go(&f->meter);
   assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
   assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  assert_int_equal(member(f, other.pid)->usage.ppid, getpid());
+  worker_end(&other);
+}
+
+/* Asleep, it is given another one. */
+static void test_parent_of_who_rests(void **state) {
+  fixture_t *f = *state;
+  worker_t parent = worker_start(), other = worker_start();
+
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  mark(f, other.pid)->ppid = parent.pid;
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  assert_int_equal(member(f, other.pid)->usage.ppid, parent.pid);
+  worker_end(&parent);
+  assert_int_equal(pm__meter_look(&f->meter, 8, FOREVER), 0);
   assert_int_equal(member(f, other.pid)->usage.ppid, getpid());
   worker_end(&other);
 }
@@ -634,6 +650,7 @@ int main(void) {
       METER_TEST(test_children_are_listed_when_something_was_started),
       METER_TEST(test_the_last_pid_tells_of_a_start),
       METER_TEST(test_usage_of_who_rests_is_not_read),
+      METER_TEST(test_parent_of_who_rests),
       METER_TEST(test_what_a_look_in_vain_has_read_is_not_lost),
       METER_TEST(test_no_descriptor),
       METER_TEST(test_no_memory),

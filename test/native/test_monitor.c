@@ -20,6 +20,12 @@ static void listen_to(host_t *h, unsigned mask) {
   pm_manager_listen(h->m, LISTEN_ALL | mask);
 }
 
+/* Without waiting: UV_RUN_ONCE would, for ever, once the timer that it begins with was the last one. */
+static void await_rest(host_t *h) {
+  while (h->m->sampling)
+    uv_run(&h->loop, UV_RUN_NOWAIT);
+}
+
 static void spawn_ready(host_t *h, const char *id, const char *const *argv) {
   assert_int_equal(host_spawn_argv(h, id, argv), 0);
   host_wait_output(h, id, "ready\n");
@@ -71,8 +77,7 @@ static void test_one_on_request_does_not_replace_one_of_the_timer(void **state) 
   SPAWN_READY(h, "a", "say-ready");
   listen_to(h, PM_LISTEN_METRICS);
   host_wait(h, NULL, PM_EVENT_METRICS, 1);
-  while (h->m->sampling)
-    uv_run(&h->loop, UV_RUN_ONCE);
+  await_rest(h);
   size_t before = host_count(h, NULL, PM_EVENT_METRICS);
   h->m->options.value[PM_OPT_MONITOR_INTERVAL] = 3600000;
   uv_update_time(&h->loop);
@@ -218,8 +223,7 @@ static void await_thread(host_t *h) {
 static void start_rounds_of_our_own(host_t *h) {
   start_enough(h);
   pass_round(h);
-  while (h->m->sampling)
-    uv_run(&h->loop, UV_RUN_ONCE);
+  await_rest(h);
   h->m->options.value[PM_OPT_MONITOR_INTERVAL] = 0;
   uv_timer_stop(&h->m->monitor);
 }
@@ -255,6 +259,22 @@ static void test_an_end_while_it_looks(void **state) {
   assert_int_equal(h->m->metering.room.open, 0);
   pm__metering_remove(h->m->first->run);
   await_thread(h);
+  host_end(h, "a");
+}
+
+/* A listener that comes in the middle is not told of a part. */
+static void test_who_comes_while_figures_are_handed_out(void **state) {
+  host_t *h = *state;
+  SPAWN_READY(h, "a", "say-ready");
+  await_rest(h);
+  h->m->sampling = h->m->announced = h->m->handing_out = true; /* for a history only */
+  h->m->heard = false;
+  h->m->cursor = NULL;
+  h->m->next_round = UINT64_MAX;
+  listen_to(h, PM_LISTEN_METRICS);
+  await_rest(h);
+  host_turn(h, 2);
+  assert_int_equal(host_count(h, NULL, PM_EVENT_METRICS), 0);
   host_end(h, "a");
 }
 
@@ -308,8 +328,7 @@ static void test_no_thread_is_free(void **state) {
   held_t held[THREADS];
   start_enough(h);
   pass_round(h);
-  while (h->m->sampling)
-    uv_run(&h->loop, UV_RUN_ONCE);
+  await_rest(h);
   hold_threads(h, held);
   pass_round(h);
   assert_int_equal(ask(h).processes[0], 43);
@@ -365,8 +384,7 @@ static void test_no_turn_is_long(void **state) {
   hold_threads(h, held);
   double by_loop = least_longest_turn(h);
   free_threads(h, held);
-  while (h->m->sampling)
-    uv_run(&h->loop, UV_RUN_ONCE);
+  await_rest(h);
   double whole = time_of_whole_look(h);
   print_message("ms of CPU, longest turn: %.2f, without a thread: %.2f; all of it: %.2f\n", by_thread, by_loop, whole);
   assert_true(by_thread < whole / 8);
@@ -383,6 +401,8 @@ static void test_a_status_does_not_take_long_either(void **state) {
   start_trees(h);
   host_pass_time(h, 1100);
   pm_manager_listen(h->m, 0);
+  h->m->options.value[PM_OPT_MONITOR_INTERVAL] = 0;
+  await_rest(h);
   for (int i = 0; i < 3; i++) {
     /* As old as can be. */
     for (pm__process_t *p = h->m->first; p; p = p->next)
@@ -392,7 +412,7 @@ static void test_a_status_does_not_take_long_either(void **state) {
     assert_true(thread_ms() - before < 5);
     assert_true(status.processes == TREE && status.memory > 0);
     while (h->m->first->run->sampled_at == 1)
-      uv_run(&h->loop, UV_RUN_ONCE);
+      uv_run(&h->loop, UV_RUN_NOWAIT);
   }
   assert_int_equal(host_status(h, "a").processes, TREE);
 }
@@ -404,8 +424,7 @@ static void test_processes_that_go_within_a_round(void **state) {
   for (int i = 0; i < 3; i++)
     SPAWN_READY(h, ids[i], "say-ready");
   h->m->options.value[PM_OPT_MONITOR_INTERVAL] = 0;
-  while (h->m->sampling)
-    uv_run(&h->loop, UV_RUN_ONCE);
+  await_rest(h);
   uv_timer_stop(&h->m->monitor);
   pm__process_t *second = h->m->first->next, *third = second->next;
   third->run->sampled_at = 0;
@@ -433,6 +452,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_another_thread_looks, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_few_are_not_worth_a_thread, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_an_end_while_it_looks, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_who_comes_while_figures_are_handed_out, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_closing_while_it_looks, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_no_thread_is_free, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, host_teardown),
