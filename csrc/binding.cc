@@ -18,7 +18,7 @@ using namespace binding;
 /* Names of the kinds, in their order. */
 static const char *const kind_names[] = {"spawn",  "exit",  "error",    "restart", "backoff", "queued",
                                          "stop",   "drain", "limit",    "logged",  "metrics", "warning",
-                                         "output", "lines", "messages", "strays",  "active",  "figures"};
+                                         "output", "lines", "messages", "strays",  "active"};
 static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == KIND_COUNT, "each kind has a name");
 
 /* The table of options, for JavaScript to check types by. */

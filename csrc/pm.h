@@ -216,8 +216,7 @@ typedef enum {
   PM_EVENT_DRAIN,   /* stdin takes more */
   PM_EVENT_LIMIT,   /* limit, value, seen, action: a limit was reached */
   PM_EVENT_LOGGED,  /* the log that was watched has a new line, or its process has ended or is forgotten */
-  PM_EVENT_METRICS, /* all have been sampled, monitorInterval after the last time: see on_figures and
-                       pm_manager_metrics; no process */
+  PM_EVENT_METRICS, /* time, snapshot: all have been sampled, monitorInterval after the last time; no process */
   PM_EVENT_WARNING  /* error: what the manager does without; no process */
 } pm_event_kind_t;
 
@@ -239,6 +238,9 @@ typedef struct pm_usage {
   uint64_t max_rss;      /* KiB, of the largest of them */
 } pm_usage_t;
 
+/* What a round of samples has seen. */
+typedef struct pm_snapshot pm_snapshot_t;
+
 typedef struct pm_event {
   pm_event_kind_t kind;
   pm_str_t id; /* of the process; not given for a limit of the manager */
@@ -256,18 +258,11 @@ typedef struct pm_event {
   const char *action; /* what was done: "refuse", "restart", "stop", "event", "end" (by the kernel), "give-up" */
   unsigned position;  /* in the queue; 1 is the next to be started */
   uint64_t time;      /* of the metrics, microseconds since the epoch */
+  pm_snapshot_t *snapshot; /* borrowed, see pm_snapshot_ref */
   const pm_error_t *error;
   const pm_stop_report_t *stop;
   const pm_usage_t *usage; /* NULL when nobody knows */
 } pm_event_t;
-
-/* What one process used at its last sample. */
-typedef struct pm_figures {
-  pm_str_t id;
-  uint64_t life; /* of no other process of the manager, whatever its id */
-  int pid;       /* of the command */
-  pm_metrics_t metrics;
-} pm_figures_t;
 
 typedef struct pm_manager pm_manager_t;
 
@@ -298,11 +293,6 @@ typedef struct pm_callbacks {
    * nothing of it is open. An embedder keeps the manager while it is true. The
    * one callback that may come from within a call; it must not call back. */
   void (*on_active)(pm_manager_t *m, bool active);
-
-  /* What the next PM_EVENT_METRICS is about, only with PM_LISTEN_METRICS: some processes
-   * at a time, in the order of spawning, so that no turn of the loop has to do with all of
-   * them. first: what was handed out before is of another event. It must not call back. May be NULL. */
-  void (*on_figures)(pm_manager_t *m, const pm_figures_t *figures, size_t count, bool first);
 } pm_callbacks_t;
 
 /* ---- the keeper ---------------------------------------------------------- */
@@ -456,10 +446,30 @@ int pm_process_status(pm_manager_t *m, pm_str_t id, pm_status_t *out);
  * sampled anew for half a millisecond. */
 void pm_manager_list(pm_manager_t *m, void (*each)(void *arg, const pm_status_t *status), void *arg);
 
-/* Calls each for every process that runs and has been sampled, in the order of
- * spawning, with what was seen last. */
-void pm_manager_metrics(pm_manager_t *m, void (*each)(void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics),
-                        void *arg);
+/* ---- what a round has seen ---------------------------------------------------------------- */
+
+/* One process that ran then, with its whole tree. */
+typedef struct pm_snapshot_entry {
+  pm_str_t id;   /* as long as the snapshot */
+  uint64_t life; /* of no other process of the manager, whatever its id */
+  int pid;       /* of the command */
+  pm_metrics_t metrics;
+} pm_snapshot_entry_t;
+
+/* Keeps a snapshot beyond the event: as it is, whatever becomes of the manager. In the
+ * loop's thread. unref: NULL is fine. */
+pm_snapshot_t *pm_snapshot_ref(pm_snapshot_t *s);
+void pm_snapshot_unref(pm_snapshot_t *s);
+
+/* How many there are; i is below that. In the order in which they were started last. */
+size_t pm_snapshot_count(const pm_snapshot_t *s);
+pm_snapshot_entry_t pm_snapshot_at(const pm_snapshot_t *s, size_t i);
+
+/* False: it is not in it. */
+bool pm_snapshot_find(const pm_snapshot_t *s, pm_str_t id, pm_snapshot_entry_t *out);
+
+/* Bytes of memory. */
+size_t pm_snapshot_size(const pm_snapshot_t *s);
 
 /* ---- what has been sampled -------------------------------------------------------------- */
 

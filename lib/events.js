@@ -1,5 +1,7 @@
 'use strict'
 
+const MetricsEvent = require('./metrics-event')
+
 /* Nothing is passed when nobody knows. */
 function readUsage([userCPUTime, systemCPUTime, maxRSS]) {
   return userCPUTime === undefined ? null : { userCPUTime, systemCPUTime, maxRSS }
@@ -39,7 +41,8 @@ module.exports = {
     left,
     survivors: [...survivors],
   }),
-  metrics: (none, processes, time) => ({ time, processes }),
+  /* Of which a manager, the addon's, makes what is looked at. */
+  metrics: (none, snapshot, time, manager) => new MetricsEvent(time, manager, snapshot),
   drain: (processId) => ({ processId }),
   limit: (processId, limit, value, seen, action) =>
     processId === undefined ? { limit, value, seen, action } : { processId, limit, value, seen, action },

@@ -35,22 +35,24 @@ function readMeasurement(values) {
   }
 }
 
+/** What readFigures gives and a pid, which is the first of the numbers. */
+function readEntry(numbers, at = 0) {
+  /* Put together anew: to spread them costs as much as all the rest. */
+  const figures = readFigures(numbers, at + 1)
+  const { cpu, memory, own, processes, threads, peakMemory, userCPUTime, systemCPUTime } = figures
+  return { pid: numbers[at], cpu, memory, own, processes, threads, peakMemory, userCPUTime, systemCPUTime }
+}
+
 /**
  * By id, in an object without a prototype: an id may be any string, "__proto__" too.
  *
- * @param {Float64Array} numbers for each of these a pid and the numbers
- * @param {{ ids: string[], first: number, end: number }} which those of ids from first on
- * @param {object} [all] what there is of it already
+ * @param {string[]} ids at least so many as there are entries
+ * @param {Float64Array} numbers of each
  */
-function addFigures(numbers, { ids, first, end }, all = Object.create(null)) {
-  let at = 0
-  for (let i = first; i < end; i++) {
-    /* Put together anew, to spread them costs as much as all the rest. */
-    const { cpu, memory, own, processes, threads, peakMemory, userCPUTime, systemCPUTime } = readFigures(numbers, at + 1)
-    all[ids[i]] = { pid: numbers[at], cpu, memory, own, processes, threads, peakMemory, userCPUTime, systemCPUTime }
-    at += 1 + NUMBERS
-  }
+function readEntries(ids, numbers) {
+  const all = Object.create(null)
+  for (let at = 0, i = 0; at < numbers.length; at += 1 + NUMBERS) all[ids[i++]] = readEntry(numbers, at)
   return all
 }
 
-module.exports = { addFigures, readMeasurement }
+module.exports = { readEntries, readEntry, readMeasurement }

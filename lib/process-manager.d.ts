@@ -742,8 +742,13 @@ declare namespace ProcessManager {
   export interface MetricsEvent {
     /** ms since the epoch. */
     time: number
-    /** By id, of each that runs. Has no prototype, since an id may be any string. */
+    /**
+     * By id, of each that runs. Has no prototype, since an id may be any string. Made when it is first looked at, of
+     * what was seen then.
+     */
     processes: Record<string, TreeMetrics & { pid: number }>
+    /** One entry of it, without making the others; undefined for one that did not run. */
+    get(processId: string): (TreeMetrics & { pid: number }) | undefined
   }
 
   export interface DrainEvent {

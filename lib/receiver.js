@@ -3,7 +3,6 @@
 /* What the addon reports, made into events. Listeners run in here. */
 
 const { errorMonitor } = require('node:events')
-const { addFigures } = require('./figures')
 const { emitLines, emitMessages, emitStrays } = require('./batches')
 const exitGuard = require('./exit-guard')
 const payloads = require('./events')
@@ -35,7 +34,7 @@ const special = {
   error: ({ emitter }, ...values) => emitError(emitter, payloads.error(...values)),
   warning: (owner, id, error) => warnOnce(error),
   logged: ({ logWaits }, id) => logWaits.tell(id),
-  figures: ({ native: { figures } }, ids, first, end, processes) => addFigures(figures, { ids, first, end }, processes),
+  metrics: ({ emitter, native }, ...values) => emitter.emit('metrics', payloads.metrics(...values, native)),
   active: ({ native }, id, active) => (active ? exitGuard.guard : exitGuard.release)(native),
 }
 
@@ -43,11 +42,10 @@ const special = {
  * @param {{ emitter: import('node:events').EventEmitter, logWaits: object, native: object }} owner
  * @param {string} kind
  * @param {unknown[]} values as the addon's callback is given them
- * @returns {object | undefined} of 'figures': what is to be told of by 'metrics'
  */
 function receive(owner, kind, values) {
-  if (kind in special) return special[kind](owner, ...values)
-  owner.emitter.emit(kind, payloads[kind](...values))
+  if (kind in special) special[kind](owner, ...values)
+  else owner.emitter.emit(kind, payloads[kind](...values))
 }
 
 module.exports = receive

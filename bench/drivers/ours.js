@@ -72,10 +72,15 @@ module.exports = async ({ output = 'ring', ...options } = {}) => {
     },
     /* Also while nobody listens. */
     samplesByItself: true,
-    /* The next round of the monitor. */
+    /* The next round of the monitor, of which a listener looks at all. */
     async sample() {
       const [{ processes }] = await once(manager, 'metrics')
       return Object.keys(processes).length
+    },
+    /* The same, of which it looks at one. */
+    async glance(id) {
+      const [sample] = await once(manager, 'metrics')
+      if (sample.get(id).memory <= 0) throw new Error(`${id} uses nothing`)
     },
     /* All that live in the trees of all. */
     async processes() {

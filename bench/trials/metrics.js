@@ -29,13 +29,15 @@ async function sampleOf(driver, pids) {
   if (seen !== pids.length) throw new Error(`${seen} of ${pids.length} were sampled`)
 }
 
+const nothing = () => {}
+
 /* Microseconds that this thread, the loop's, has been on a processor. */
 const account = openSync('/proc/thread-self/schedstat')
 const text = Buffer.alloc(64)
 const loopTime = () => parseInt(text.toString('latin1', 0, readSync(account, text, 0, 64, 0)), 10) / 1e3
 
 /* Of all threads, and of the loop's alone. */
-async function measureCpu(driver, pids, samples, prepare = () => {}) {
+async function measureCpu(sample, samples, prepare = nothing) {
   const cpu = []
   const loop = []
   for (let i = 0; i < samples; i++) {
@@ -43,7 +45,7 @@ async function measureCpu(driver, pids, samples, prepare = () => {}) {
     prepare()
     const loopBefore = loopTime()
     const before = process.cpuUsage()
-    await sampleOf(driver, pids)
+    await sample()
     const { user, system } = process.cpuUsage(before)
     loop.push(loopTime() - loopBefore)
     cpu.push(user + system)
@@ -68,13 +70,21 @@ async function longestTurn(promise) {
   return longest * 1e3
 }
 
-async function measureBusy(driver, pids, samples) {
+async function measureBusy(sample, samples) {
   const busy = []
-  for (let i = 0; i < samples; i++) busy.push(await longestTurn(sampleOf(driver, pids)))
+  for (let i = 0; i < samples; i++) busy.push(await longestTurn(sample()))
   return median(busy)
 }
 
-/* Of a driver that samples by itself: the same while nobody listens, by the time that a sample has. */
+/* Of a driver that samples by itself: the same while nobody listens, by the time that a sample has;
+ * and for a listener that looks at one. */
+async function measureByItself(driver, token, samples) {
+  const glance = () => driver.glance(token)
+  const { cpu, loop } = await measureCpu(glance, samples)
+  const heard = { heard: cpu, heardLoop: loop, heardBusy: await measureBusy(glance, samples) }
+  return { ...heard, ...(await measureUnheard(samples)) }
+}
+
 async function measureUnheard(samples) {
   const loopBefore = loopTime()
   const before = process.cpuUsage()
@@ -109,11 +119,12 @@ async function measure(driver, { count, samples, calls }) {
   if (calls > 0) {
     Object.assign(figures, await measureStatus(driver, tokens[0], calls))
   } else {
-    for (let i = 0; i < samples; i++) await sampleOf(driver, pids)
-    Object.assign(figures, await measureCpu(driver, pids, samples))
-    figures.started = (await measureCpu(driver, pids, samples, () => execFileSync('/bin/true'))).cpu
-    figures.busy = await measureBusy(driver, pids, samples)
-    if (driver.samplesByItself) Object.assign(figures, await measureUnheard(samples))
+    const sample = () => sampleOf(driver, pids)
+    for (let i = 0; i < samples; i++) await sample()
+    Object.assign(figures, await measureCpu(sample, samples))
+    figures.started = (await measureCpu(sample, samples, () => execFileSync('/bin/true'))).cpu
+    figures.busy = await measureBusy(sample, samples)
+    if (driver.samplesByItself) Object.assign(figures, await measureByItself(driver, tokens[0], samples))
   }
   for (const pid of pids) process.kill(pid, 'SIGKILL')
   await ended

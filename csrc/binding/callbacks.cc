@@ -1,5 +1,6 @@
 /* What the engine calls: each becomes one call of the JavaScript callback. */
 #include "manager.h"
+#include "snapshot.h"
 
 #include <cmath>
 
@@ -87,13 +88,7 @@ void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
     add_number(event->stop->survivor_count);
     break;
   case PM_EVENT_METRICS:
-    if (self->processes_.IsEmpty()) {
-      self->BeginFigures();
-      self->AddFigures(nullptr, 0);
-    }
-    if (self->processes_.IsEmpty()) return;
-    add(self->processes_.Value());
-    self->processes_.Reset();
+    add(Snapshot::Keep(out, self->Env(), event->snapshot));
     add_number(static_cast<double>(event->time) / 1000);
     break;
   case PM_EVENT_DRAIN:
@@ -107,54 +102,6 @@ void Manager::OnEvent(pm_manager_t *m, const pm_event_t *event) {
     break;
   }
   self->Call(self->callback_, out, argc, argv);
-}
-
-void Manager::BeginFigures() {
-  processes_.Reset();
-  named_ = 0;
-}
-
-/* In the order of spawning, so that they are seldom others than last time. */
-void Manager::AddName(Writer &out, napi_value names, const pm_figures_t &figures) {
-  const uint32_t at = named_++;
-  if (at < lives_.size() && lives_[at] == figures.life) return;
-  out.Element(names, at, out.Text(figures.id));
-  if (at == lives_.size()) lives_.push_back(figures.life);
-  lives_[at] = out.ok() ? figures.life : 0;
-}
-
-/* The object of the event grows with each piece. No code of the embedder runs in here. */
-void Manager::AddFigures(const pm_figures_t *figures, size_t count) {
-  Napi::HandleScope handles(Env());
-  Writer out(Env());
-  if (names_.IsEmpty()) names_ = Napi::Persistent(Napi::Object(Env(), out.Array()));
-  napi_value names = names_.Value();
-  const uint32_t first = named_;
-  double *at = figures_;
-  for (size_t i = 0; i < count; i++) {
-    const Figures numbers(figures[i].metrics);
-    AddName(out, names, figures[i]);
-    *at++ = figures[i].pid;
-    std::memcpy(at, numbers.values, sizeof(numbers.values));
-    at += FIGURES_LENGTH - 1;
-  }
-  napi_value self = Value(), callee = callback_.Value();
-  napi_value argv[] = {out.Number(KIND_FIGURES), names, out.Number(first), out.Number(named_),
-                       processes_.IsEmpty() ? out.Undefined() : processes_.Value()};
-  napi_value processes = nullptr;
-  if (out.ok() && self != nullptr && callee != nullptr)
-    out.Keep(napi_call_function(Env(), self, callee, 5, argv, &processes), callee);
-  if (!out.ok()) ReportException();
-  if (out.ok() && processes != nullptr && processes_.IsEmpty())
-    processes_ = Napi::Persistent(Napi::Object(Env(), processes));
-}
-
-void Manager::OnFigures(pm_manager_t *m, const pm_figures_t *figures, size_t count, bool first) {
-  Manager *self = From(m);
-  if (self->exiting_) return;
-  if (first) self->BeginFigures();
-  for (size_t i = 0; i < count; i += MOST_FIGURES)
-    self->AddFigures(figures + i, count - i < MOST_FIGURES ? count - i : static_cast<size_t>(MOST_FIGURES));
 }
 
 napi_value Manager::Survivors(Writer &out, const pm_stop_report_t *stop) {

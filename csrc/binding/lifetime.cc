@@ -23,10 +23,6 @@ Manager::Manager(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Manager>(inf
   if (info.Env().IsExceptionPending()) return;
   ends_ = ends.Data();
   Value().DefineProperty(Napi::PropertyDescriptor::Value("ends", ends, napi_enumerable));
-  Napi::Float64Array figures = Napi::Float64Array::New(info.Env(), MOST_FIGURES * FIGURES_LENGTH);
-  if (info.Env().IsExceptionPending()) return;
-  figures_ = figures.Data();
-  Value().DefineProperty(Napi::PropertyDescriptor::Value("figures", figures, napi_enumerable));
   const pm_error_t *error = Open(info);
   if (error != nullptr) Throw(error);
 }
@@ -38,7 +34,7 @@ Manager::~Manager() {
 }
 
 const pm_error_t *Manager::Open(const Napi::CallbackInfo &info) {
-  static const pm_callbacks_t callbacks = {OnEvent, OnOutput, OnLines, OnMessages, OnStrays, OnActive, OnFigures};
+  static const pm_callbacks_t callbacks = {OnEvent, OnOutput, OnLines, OnMessages, OnStrays, OnActive};
   Reader in(info.Env());
   pm_manager_config_t config = {};
   uv_loop_t *loop = nullptr;

@@ -3,6 +3,7 @@
 
 #include "measuring.h"
 #include "reporting.h"
+#include "snapshot.h"
 
 #include <climits>
 #include <cstdint>
@@ -17,23 +18,36 @@ static const pm_error_t closed_error = {UV_ECANCELED, "ERR_MANAGER_CLOSED",   nu
                                         "",           "The manager is closed"};
 
 Napi::Function Manager::Define(Napi::Env env) {
-  return DefineClass(
-      env, "NativeManager",
-      {
-          InstanceMethod<&Manager::Spawn>("spawn"),         InstanceMethod<&Manager::Stop>("stop"),
-          InstanceMethod<&Manager::Restart>("restart"),     InstanceMethod<&Manager::Signal>("signal"),
-          InstanceMethod<&Manager::Status>("status"),       InstanceMethod<&Manager::Measure>("measure"),
-          InstanceMethod<&Manager::List>("list"),           InstanceMethod<&Manager::Logs>("logs"),
-          InstanceMethod<&Manager::QueryLog>("queryLog"),   InstanceMethod<&Manager::WatchLog>("watchLog"),
-          InstanceMethod<&Manager::Pause>("pause"),         InstanceMethod<&Manager::Write>("write"),
-          InstanceMethod<&Manager::Send>("send"),           InstanceMethod<&Manager::CloseStdin>("closeStdin"),
-          InstanceMethod<&Manager::Remove>("remove"),       InstanceMethod<&Manager::Listen>("listen"),
-          InstanceMethod<&Manager::RefuseNew>("refuseNew"), InstanceMethod<&Manager::KillAll>("killAll"),
-          InstanceMethod<&Manager::Close>("close"),         InstanceMethod<&Manager::KeepLoop>("ref"),
-          InstanceMethod<&Manager::LeaveLoop>("unref"),     InstanceMethod<&Manager::HasRef>("hasRef"),
-          InstanceMethod<&Manager::Backend>("backend"),     InstanceMethod<&Manager::History>("history"),
-          InstanceMethod<&Manager::Report>("report"),
-      });
+  return DefineClass(env, "NativeManager",
+                     {
+                         InstanceMethod<&Manager::Spawn>("spawn"),
+                         InstanceMethod<&Manager::Stop>("stop"),
+                         InstanceMethod<&Manager::Restart>("restart"),
+                         InstanceMethod<&Manager::Signal>("signal"),
+                         InstanceMethod<&Manager::Status>("status"),
+                         InstanceMethod<&Manager::Measure>("measure"),
+                         InstanceMethod<&Manager::List>("list"),
+                         InstanceMethod<&Manager::Logs>("logs"),
+                         InstanceMethod<&Manager::QueryLog>("queryLog"),
+                         InstanceMethod<&Manager::WatchLog>("watchLog"),
+                         InstanceMethod<&Manager::Pause>("pause"),
+                         InstanceMethod<&Manager::Write>("write"),
+                         InstanceMethod<&Manager::Send>("send"),
+                         InstanceMethod<&Manager::CloseStdin>("closeStdin"),
+                         InstanceMethod<&Manager::Remove>("remove"),
+                         InstanceMethod<&Manager::Listen>("listen"),
+                         InstanceMethod<&Manager::RefuseNew>("refuseNew"),
+                         InstanceMethod<&Manager::KillAll>("killAll"),
+                         InstanceMethod<&Manager::Close>("close"),
+                         InstanceMethod<&Manager::KeepLoop>("ref"),
+                         InstanceMethod<&Manager::LeaveLoop>("unref"),
+                         InstanceMethod<&Manager::HasRef>("hasRef"),
+                         InstanceMethod<&Manager::Backend>("backend"),
+                         InstanceMethod<&Manager::History>("history"),
+                         InstanceMethod<&Manager::Report>("report"),
+                         InstanceMethod<&Manager::SnapshotAll>("snapshotAll"),
+                         InstanceMethod<&Manager::SnapshotOf>("snapshotOf"),
+                     });
 }
 
 /* ---- arguments ---- */
@@ -216,6 +230,40 @@ Napi::Value Manager::History(const Napi::CallbackInfo &info) {
   values.Add(out.Number(static_cast<double>(sum.count)));
   values.Add(out.ArrayBuffer(samples.bytes()));
   return samples.failed() ? Throw(&memory_error) : Result(values.array);
+}
+
+/* In the order of the snapshot, which seldom changes from one to the next. NULL: JavaScript may not run. */
+napi_value Manager::Names(Writer &out, const pm_snapshot_t *snapshot) {
+  const size_t count = pm_snapshot_count(snapshot);
+  if (names_.IsEmpty()) names_ = Napi::Persistent(Napi::Object(Env(), out.Array()));
+  napi_value names = names_.Value();
+  lives_.resize(lives_.size() > count ? lives_.size() : count);
+  for (size_t i = 0; i < count && out.ok(); i++) {
+    const pm_snapshot_entry_t entry = pm_snapshot_at(snapshot, i);
+    if (lives_[i] == entry.life) continue;
+    out.Element(names, static_cast<uint32_t>(i), out.Text(entry.id));
+    lives_[i] = out.ok() ? entry.life : 0;
+  }
+  return names;
+}
+
+/* (snapshot): [ids, of which there may be more, a buffer with a pid and the numbers of each]. */
+Napi::Value Manager::SnapshotAll(const Napi::CallbackInfo &info) {
+  const pm_snapshot_t *snapshot = Snapshot::Of(info.Env(), info[0]);
+  Writer out(info.Env());
+  if (snapshot == nullptr) return Throw(&argument_error);
+  Collected values = {out, out.Array(), 0};
+  values.Add(Names(out, snapshot));
+  values.Add(Snapshot::Numbers(out, snapshot));
+  return Result(values.array);
+}
+
+/* (snapshot, id): a buffer with those of one, or undefined. */
+Napi::Value Manager::SnapshotOf(const Napi::CallbackInfo &info) {
+  const pm_snapshot_t *snapshot = Snapshot::Of(info.Env(), info[0]);
+  Writer out(info.Env());
+  if (snapshot == nullptr) return Throw(&argument_error);
+  return Result(Snapshot::Find(out, snapshot, Id(info.Env(), info[1])));
 }
 
 /* (as text): a promise of what monitoring systems are told of all processes, as text or as

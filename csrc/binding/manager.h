@@ -18,21 +18,10 @@
 namespace binding {
 
 /* What the JavaScript callback is told, beside the kinds of pm_event_kind_t. */
-enum {
-  KIND_OUTPUT = PM_EVENT_WARNING + 1,
-  KIND_LINES,
-  KIND_MESSAGES,
-  KIND_STRAYS,
-  KIND_ACTIVE,
-  KIND_FIGURES,
-  KIND_COUNT
-};
+enum { KIND_OUTPUT = PM_EVENT_WARNING + 1, KIND_LINES, KIND_MESSAGES, KIND_STRAYS, KIND_ACTIVE, KIND_COUNT };
 
 /* Length of a row that describes a process. */
 enum { ROW_LENGTH = 12 };
-
-/* Processes whose figures are handed over at a time, and what numbers each has: a pid and those of Figures. */
-enum { MOST_FIGURES = 32, FIGURES_LENGTH = 1 + sizeof(Figures) / sizeof(double) };
 
 const napi_type_tag manager_tag = {0x6d70c1a5d2f94b07, 0x9e31f04a7c6b58d2};
 
@@ -74,6 +63,8 @@ public:
   Napi::Value Measure(const Napi::CallbackInfo &info);
   int Prepare(const std::string &id, bool pss, pm_measure_t **out);
   Napi::Value History(const Napi::CallbackInfo &info);
+  Napi::Value SnapshotAll(const Napi::CallbackInfo &info);
+  Napi::Value SnapshotOf(const Napi::CallbackInfo &info);
   Napi::Value Report(const Napi::CallbackInfo &info);
   void EndReport(pm_report_t *report);
   AwaitedList *awaited() {
@@ -109,7 +100,6 @@ private:
                          pm_encoding_t encoding);
   static void OnStrays(pm_manager_t *m, pm_str_t id, const pm_str_t *lines, size_t count, pm_encoding_t encoding);
   static void OnActive(pm_manager_t *m, bool active);
-  static void OnFigures(pm_manager_t *m, const pm_figures_t *figures, size_t count, bool first);
   static void OnDone(void *arg, bool result);
   static void OnClosed(void *arg);
   static void OnEnvEnd(napi_async_cleanup_hook_handle hook, void *arg);
@@ -124,9 +114,7 @@ private:
 
   static napi_value Streams(Writer &out, const pm_status_t *status);
   static napi_value Row(Writer &out, const pm_status_t *status);
-  void BeginFigures();
-  void AddFigures(const pm_figures_t *figures, size_t count);
-  void AddName(Writer &out, napi_value names, const pm_figures_t &figures);
+  napi_value Names(Writer &out, const pm_snapshot_t *snapshot);
   static napi_value Survivors(Writer &out, const pm_stop_report_t *stop);
   napi_value MakeError(Writer &out, const pm_error_t *error);
   const pm_error_t *Failure(int err);
@@ -149,11 +137,8 @@ private:
   Closing *closing_ = nullptr;
   Napi::FunctionReference callback_; /* weak: the object itself keeps it */
   Napi::FunctionReference make_error_;
-  uint32_t *ends_ = nullptr;        /* of the lines of a batch; the object's array "ends" */
-  double *figures_ = nullptr;       /* what OnFigures hands over; the object's array "figures" */
-  Napi::ObjectReference processes_; /* of the metrics event that is being put together */
-  uint32_t named_ = 0;              /* how many are in it */
-  Napi::ObjectReference names_; /* their ids, kept for the next event: making strings costs more than all the rest */
+  uint32_t *ends_ = nullptr;    /* of the lines of a batch; the object's array "ends" */
+  Napi::ObjectReference names_; /* ids of snapshots, kept for the next: making strings costs more than all the rest */
   std::vector<uint64_t> lives_; /* whose they are */
   napi_async_context context_ = nullptr;
   const char *backend_ = "";

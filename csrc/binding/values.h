@@ -305,9 +305,17 @@ public:
   }
 
   napi_value ArrayBuffer(pm_str_t bytes) {
-    void *data = nullptr;
-    napi_value buffer = Keep(napi_create_arraybuffer(env_, bytes.len, &data, &value_), value_);
+    char *data = nullptr;
+    napi_value buffer = NewArrayBuffer(bytes.len, &data);
     if (buffer != nullptr && bytes.len > 0) std::memcpy(data, bytes.base, bytes.len);
+    return buffer;
+  }
+
+  /* To be filled in. */
+  template <typename T> napi_value NewArrayBuffer(size_t size, T **data) {
+    void *bytes = nullptr;
+    napi_value buffer = Keep(napi_create_arraybuffer(env_, size, &bytes, &value_), value_);
+    *data = static_cast<T *>(bytes);
     return buffer;
   }
 

@@ -275,14 +275,6 @@ int pm_process_measure(pm_manager_t *m, pm_str_t id, bool pss, pm_measure_t **ou
   return pm__metering_measure(run, pss, out);
 }
 
-void pm_manager_metrics(pm_manager_t *m, void (*each)(void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics),
-                        void *arg) {
-  for (const pm__process_t *p = m->first; p; p = p->next) {
-    pm_figures_t figures;
-    if (pm__monitor_figures(p, &figures)) each(arg, figures.id, figures.pid, &figures.metrics);
-  }
-}
-
 int pm_process_history(pm_manager_t *m, pm_str_t id, const pm_history_query_t *query,
                        void (*each)(void *arg, const pm_history_sample_t *sample), void *arg,
                        pm_history_summary_t *out) {

@@ -68,6 +68,7 @@ static void give_answers(pm__queued_t *entry) {
 }
 
 static void release(pm__queued_t *entry) {
+  pm_snapshot_unref(entry->event.snapshot);
   pm__fault_unref(entry->fault);
   if (entry->process) pm__process_unref(entry->process);
 }

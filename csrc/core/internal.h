@@ -143,9 +143,11 @@ typedef struct pm__metering {
   uv_mutex_t seen_lock; /* of what was seen of each run, for as long as it takes to copy that */
   pm__meter_room_t room;
   pm__run_t *first, *last;
-  pm__run_t *cursor; /* whose turn it is in the round; NULL: all have had it */
-  uint64_t last_pid; /* pm__metrics_last_pid as of the round */
-  unsigned in_round; /* processes that it has seen so far */
+  pm__run_t *cursor;       /* whose turn it is in the round; NULL: all have had it */
+  uint64_t last_pid;       /* pm__metrics_last_pid as of the round */
+  unsigned in_round;       /* processes that it has seen so far */
+  pm_snapshot_t *snapshot; /* of the round, owned; NULL: none is wanted, or there was no memory */
+  size_t last_count;       /* how many were in the last one */
 } pm__metering_t;
 
 /* ---- one start of a command ------------------------------------------------ */
@@ -163,9 +165,9 @@ struct pm__run {
   bool ended_by_loss; /* that was known when its exit was queued: it may be the cause */
   uint64_t number;    /* of its process's starts, 0 the first */
 
-  pm__meter_t meter; /* metering.c's, as are the next two */
+  pm__meter_t meter; /* metering.c's, as are the next four */
   pm__run_t *metered_prev, *metered_next;
-  uint64_t sampled_at; /* uv_hrtime of the last sample; 0: none */
+  int place; /* in the snapshot of the round */
   pm__seen_t seen;
   pm__memory_watch_t memory;
   uint64_t started_at; /* uv_hrtime */
@@ -315,12 +317,12 @@ struct pm_manager {
   uint64_t patient_for_thread; /* until when; the loop's time */
   bool sampling;               /* a round of samples is under way */
   bool announced;              /* and is to be kept and told of: the timer has begun it */
-  bool handing_out;            /* that goes on now */
+  bool remembering;            /* it is being kept now */
   bool heard;                  /* somebody listened when it began */
   bool unfinished;             /* a status has begun a look that goes on */
   uint64_t rounds;             /* that have begun */
   uint64_t round_began;        /* uv_hrtime, of the last */
-  pm__process_t *cursor;       /* whose figures are handed out next; NULL: nobody's */
+  pm__process_t *cursor;       /* whose sample is kept next; NULL: nobody's */
   size_t histories;            /* processes whose samples are kept */
   uint64_t next_round;         /* when it is due; the loop's time */
   pm__memory_t memory;

@@ -1,6 +1,7 @@
 #include "metering.h"
 
 #include "measure.h"
+#include "snapshot.h"
 
 /* Nanoseconds for which a look is fresh. A process in its first second is still being set up: what was
  * seen of it then is soon wrong. */
@@ -23,6 +24,7 @@ int pm__metering_init(pm_manager_t *m) {
 }
 
 void pm__metering_free(pm_manager_t *m) {
+  pm_snapshot_unref(m->metering.snapshot);
   pm__meter_room_free(&m->metering.room);
   uv_mutex_destroy(&m->metering.seen_lock);
   uv_mutex_destroy(&m->metering.lock);
@@ -42,9 +44,10 @@ static void unlock(pm__metering_t *t) {
 
 /* ---- what was seen ----------------------------------------------------------------------- */
 
-static void publish(pm__run_t *run) {
+/* Who has the lock may read it without that other one: nobody else writes it. at: of the last complete look. */
+static void publish(pm__run_t *run, uint64_t at) {
   pm__metering_t *t = &run->process->manager->metering;
-  pm__seen_t seen = {.complete = run->meter.complete, .looking = run->meter.looking, .at = run->sampled_at};
+  pm__seen_t seen = {.complete = run->meter.complete, .looking = run->meter.looking, .at = at};
   pm__meter_figures(&run->meter, &seen.metrics);
   uv_mutex_lock(&t->seen_lock);
   run->seen = seen;
@@ -79,7 +82,8 @@ void pm__metering_remove(pm__run_t *run) {
     *(run->metered_next ? &run->metered_next->metered_prev : &t->last) = run->metered_prev;
     run->metered_prev = run->metered_next = NULL;
     pm__meter_close(&run->meter);
-    publish(run);
+    publish(run, run->seen.at);
+    if (t->snapshot) pm__snapshot_remove(t->snapshot, run->place, run->process->life);
   }
   unlock(t);
 }
@@ -102,14 +106,14 @@ int pm__metering_measure(pm__run_t *run, bool pss, pm_measure_t **out) {
 /* False: there is more to do. */
 static bool look(pm__run_t *run, uint64_t last_pid, uint64_t until) {
   int r = pm__meter_look(&run->meter, last_pid, until);
-  if (r == 0) run->sampled_at = uv_hrtime();
-  publish(run);
+  publish(run, r == 0 ? uv_hrtime() : run->seen.at);
   return r != UV_EAGAIN;
 }
 
 static bool is_fresh(const pm__run_t *run, uint64_t now) {
-  bool was_young = run->sampled_at - run->started_at < fresh_for;
-  return run->sampled_at != 0 && now - run->sampled_at <= (was_young ? fresh_for_when_young : fresh_for);
+  uint64_t at = run->seen.at;
+  bool was_young = at - run->started_at < fresh_for;
+  return at != 0 && now - at <= (was_young ? fresh_for_when_young : fresh_for);
 }
 
 static int refresh(pm__metering_t *t, pm__run_t *run, uint64_t until) {
@@ -139,9 +143,25 @@ bool pm__metering_finish(pm_manager_t *m, uint64_t until) {
 
 /* ---- rounds ----------------------------------------------------------------------------------- */
 
+/* Half of a round is told to nobody. */
+static void put_into_snapshot(pm__metering_t *t, pm__run_t *run) {
+  const pm__process_t *p = run->process;
+  const pm_snapshot_entry_t entry = {
+      .id = p->id,
+      .life = p->life,
+      .pid = run->child.pid,
+      .metrics = run->seen.metrics,
+  };
+  run->place = pm__snapshot_add(t->snapshot, &entry);
+  if (run->place >= 0) return;
+  pm_snapshot_unref(t->snapshot);
+  t->snapshot = NULL;
+}
+
 static bool go_on(pm__metering_t *t, uint64_t until) {
   while (t->cursor) {
     if (!look(t->cursor, t->last_pid, until)) return false;
+    if (t->snapshot && t->cursor->seen.complete) put_into_snapshot(t, t->cursor);
     t->in_round += (unsigned)t->cursor->meter.members.count;
     t->cursor = t->cursor->metered_next;
     if (t->cursor && uv_hrtime() >= until) return false;
@@ -176,8 +196,10 @@ static void after_all(uv_work_t *work, int status) {
   pm__manager_release(m);
 }
 
-bool pm__metering_begin_round(pm_manager_t *m, void (*done)(pm_manager_t *m)) {
+bool pm__metering_begin_round(pm_manager_t *m, bool is_told, void (*done)(pm_manager_t *m)) {
   pm__metering_t *t = lock(m);
+  pm_snapshot_unref(t->snapshot);
+  t->snapshot = is_told ? pm__snapshot_new(t->last_count) : NULL;
   t->cursor = t->first;
   t->last_pid = pm__metrics_last_pid(&t->room.starts);
   bool is_enough = t->in_round >= ENOUGH_FOR_THREAD; /* in the last one */
@@ -189,6 +211,17 @@ bool pm__metering_begin_round(pm_manager_t *m, void (*done)(pm_manager_t *m)) {
   t->under_way = uv_queue_work(m->loop, &t->work, look_at_all, after_all) == 0;
   if (t->under_way) pm__manager_hold(m);
   return t->under_way;
+}
+
+pm_snapshot_t *pm__metering_take_snapshot(pm_manager_t *m) {
+  pm__metering_t *t = lock(m);
+  pm_snapshot_t *snapshot = t->snapshot;
+  t->snapshot = NULL;
+  unlock(t);
+  if (!snapshot) return NULL;
+  pm__snapshot_seal(snapshot);
+  t->last_count = pm_snapshot_count(snapshot);
+  return snapshot;
 }
 
 void pm__metering_take_back(pm_manager_t *m) {

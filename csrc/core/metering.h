@@ -38,9 +38,13 @@ bool pm__metering_finish(pm_manager_t *m, uint64_t until);
 
 /* Begins a round: a look at each. Whether it was handed to a thread, which is worth it for many; then done is
  * called in the loop's, unless that closes. What the thread has not done, or all, pm__metering_go_on does: true
- * when there is no more. */
-bool pm__metering_begin_round(pm_manager_t *m, void (*done)(pm_manager_t *m));
+ * when there is no more. is_told: what it sees is put into a snapshot. */
+bool pm__metering_begin_round(pm_manager_t *m, bool is_told, void (*done)(pm_manager_t *m));
 bool pm__metering_go_on(pm_manager_t *m, uint64_t until);
+
+/* That of the round that is over, for the caller to unref; NULL: none was wanted, or there was no memory. Who
+ * has been taken away meanwhile is not in it. */
+pm_snapshot_t *pm__metering_take_snapshot(pm_manager_t *m);
 
 /* The thread has not begun by now, then it need not. Only while it is under way. */
 void pm__metering_take_back(pm_manager_t *m);

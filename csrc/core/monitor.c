@@ -7,12 +7,12 @@
 static const uint64_t slice = UINT64_C(80000);
 static const uint64_t allowance = UINT64_C(500000);
 
+/* So many processes are remembered between two looks at the clock. */
+enum { BETWEEN_CLOCKS = 32 };
+
 /* In ms: the pause until the next turn that does (a timer of 0 would not let the loop poll);
  * how long the thread pool may take to begin. */
 enum { PAUSE = 1, PATIENCE = 250 };
-
-/* So many processes are handed out by one call. */
-enum { FIGURES = 32 };
 
 static bool is_alive(const pm__run_t *run) {
   return run && run->watched && !run->child.ended;
@@ -45,55 +45,35 @@ static void after_thread(pm_manager_t *m) {
 static void begin_round(pm_manager_t *m, bool announced) {
   m->sampling = true;
   m->announced = announced;
+  m->heard = announced && (m->listening & PM_LISTEN_METRICS);
   m->rounds++;
   m->round_began = uv_hrtime();
-  if (pm__metering_begin_round(m, after_thread)) m->patient_for_thread = uv_now(m->loop) + PATIENCE;
+  if (pm__metering_begin_round(m, m->heard, after_thread)) m->patient_for_thread = uv_now(m->loop) + PATIENCE;
 }
 
+/* ---- histories ---------------------------------------------------------------------------- */
+
 /* Only what the timer's rounds see, so that the times are regular. */
-static void remember(pm__process_t *p, const pm__seen_t *seen) {
-  if (p->history.most == 0 || seen->at < p->manager->round_began) return;
+static void remember(pm__process_t *p) {
+  if (p->history.most == 0 || !p->run || p->run->ended_at) return;
+  pm__seen_t seen = pm__metering_seen(p->run);
+  if (!seen.complete || seen.at < p->manager->round_began) return;
   const pm__history_look_t look = {
-      .time = pm__wall_clock() - (uv_hrtime() - seen->at) / 1000,
-      .at = seen->at,
+      .time = pm__wall_clock() - (uv_hrtime() - seen.at) / 1000,
+      .at = seen.at,
       .began = p->run->started_at,
       .start = p->run->number,
-      .metrics = &seen->metrics,
+      .metrics = &seen.metrics,
   };
   pm__history_add(&p->history, &look);
 }
 
-static bool is_heard(const pm_manager_t *m) {
-  return m->announced && (m->listening & PM_LISTEN_METRICS) && m->live > 0;
-}
-
-static bool has_been_seen(const pm__process_t *p, pm__seen_t *out) {
-  if (!p->run || p->run->ended_at) return false;
-  *out = pm__metering_seen(p->run);
-  return out->complete;
-}
-
-static pm_figures_t figures_of(const pm__process_t *p, const pm__seen_t *seen) {
-  return (pm_figures_t){.id = p->id, .life = p->life, .pid = p->run->child.pid, .metrics = seen->metrics};
-}
-
 /* Processes may come and go between two slices: the cursor is moved on when its process is forgotten.
  * False: there is more to do. */
-static bool hand_out(pm_manager_t *m, uint64_t until) {
-  bool first = m->cursor == m->first;
+static bool remember_all(pm_manager_t *m, uint64_t until) {
   while (m->cursor) {
-    pm_figures_t figures[FIGURES];
-    size_t count = 0;
-    for (; m->cursor && count < FIGURES; m->cursor = m->cursor->next) {
-      pm__seen_t seen;
-      if (!has_been_seen(m->cursor, &seen)) continue;
-      remember(m->cursor, &seen);
-      figures[count++] = figures_of(m->cursor, &seen);
-    }
-    /* The first also if it is none: what was handed out and never told of is to go. */
-    bool is_wanted = m->heard && m->callbacks.on_figures;
-    if (is_wanted && (count > 0 || first)) m->callbacks.on_figures(m, figures, count, first);
-    first = false;
+    for (int i = 0; m->cursor && i < BETWEEN_CLOCKS; i++, m->cursor = m->cursor->next)
+      remember(m->cursor);
     if (m->cursor && uv_hrtime() >= until) return false;
   }
   return true;
@@ -101,15 +81,14 @@ static bool hand_out(pm_manager_t *m, uint64_t until) {
 
 /* False: there is more to do. */
 static bool do_round(pm_manager_t *m, uint64_t until) {
-  if (!m->handing_out) {
+  if (!m->remembering) {
     if (!pm__metering_go_on(m, until)) return false;
-    if (!m->announced || (!is_heard(m) && m->histories == 0)) return true;
-    m->handing_out = true;
-    m->heard = is_heard(m);
+    if (!m->announced || m->histories == 0) return true;
+    m->remembering = true;
     m->cursor = m->first;
     if (uv_hrtime() >= until) return false;
   }
-  return hand_out(m, until);
+  return remember_all(m, until);
 }
 
 static bool finish_unfinished(pm_manager_t *m, uint64_t until) {
@@ -119,12 +98,17 @@ static bool finish_unfinished(pm_manager_t *m, uint64_t until) {
 
 /* ---- the timer ---------------------------------------------------------------------- */
 
-static void tell(pm_manager_t *m) {
-  if (pm__events_reserve(m, PM__EVENTS_PER_CALL) != 0) return;
-  pm__events_deliver(m);
-  if (m->closing) return;
+/* A listener that came in the middle is not told; nobody, when there was no memory for it. What has ended by now
+ * is told of as ended, before this. */
+static void tell(pm_manager_t *m, pm_snapshot_t *snapshot) {
+  bool is_wanted = snapshot && (m->listening & PM_LISTEN_METRICS) && m->live > 0;
+  if (!is_wanted || pm__events_reserve(m, PM__EVENTS_PER_CALL) != 0) {
+    pm_snapshot_unref(snapshot);
+    return;
+  }
   pm__queued_t *entry = pm__events_add(m, NULL, PM_EVENT_METRICS);
   entry->event.time = pm__wall_clock();
+  entry->event.snapshot = snapshot;
   pm__events_deliver(m);
 }
 
@@ -148,12 +132,12 @@ static void on_timer(uv_timer_t *timer) {
     wake_in(m, PAUSE);
     return;
   }
-  bool is_news = m->handing_out && m->heard && is_heard(m);
+  pm_snapshot_t *snapshot = m->sampling && m->heard ? pm__metering_take_snapshot(m) : NULL;
   /* Not without a rest, if it took longer than that. */
   if (m->sampling && m->announced && uv_now(m->loop) >= m->next_round) set_next_round(m);
-  m->sampling = m->handing_out = false;
+  m->sampling = m->remembering = false;
   await_round(m);
-  if (is_news) tell(m);
+  tell(m, snapshot);
 }
 
 void pm__monitor_start(pm_manager_t *m) {
@@ -183,11 +167,4 @@ void pm__monitor_refresh(pm__run_t *run, uint64_t until) {
   else
     return;
   wake_in(m, PAUSE);
-}
-
-bool pm__monitor_figures(const pm__process_t *p, pm_figures_t *out) {
-  pm__seen_t seen;
-  if (!has_been_seen(p, &seen)) return false;
-  *out = figures_of(p, &seen);
-  return true;
 }

@@ -22,7 +22,4 @@ void pm__monitor_refresh(pm__run_t *run, uint64_t until);
 /* Until when (uv_hrtime) a call of the embedder may sample. */
 uint64_t pm__monitor_allowance(void);
 
-/* False: it does not run, or has not been sampled. */
-bool pm__monitor_figures(const pm__process_t *p, pm_figures_t *out);
-
 #endif /* PM_CORE_MONITOR_H */

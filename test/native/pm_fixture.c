@@ -57,6 +57,10 @@ static void record_event(pm_manager_t *m, const pm_event_t *event) {
   if (event->stop) s->stop = *event->stop;
   h->seen = grow(h->seen, h->seen_count, &h->seen_size, sizeof(*h->seen));
   h->seen[h->seen_count++] = s;
+  if (event->snapshot) {
+    pm_snapshot_unref(h->snapshot);
+    h->snapshot = pm_snapshot_ref(event->snapshot);
+  }
   if (h->on_event) h->on_event(h, event);
 }
 
@@ -215,6 +219,7 @@ void host_finish(host_t *h) {
   for (size_t i = 0; i < h->seen_count; i++)
     free(h->seen[i]);
   free(h->seen);
+  pm_snapshot_unref(h->snapshot);
   for (size_t i = 0; i < h->record_count; i++) {
     free(h->records[i]->bytes);
     free(h->records[i]);

@@ -61,6 +61,7 @@ struct host {
 
   seen_t **seen;
   size_t seen_count, seen_size;
+  pm_snapshot_t *snapshot; /* of the last event that had one; NULL if none had */
   record_t **records;
   size_t record_count, record_size;
 

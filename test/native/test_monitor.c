@@ -33,25 +33,15 @@ static void spawn_ready(host_t *h, const char *id, const char *const *argv) {
 
 #define SPAWN_READY(h, id, ...) spawn_ready((h), (id), (const char *const[]){__VA_ARGS__, NULL})
 
-typedef struct told {
-  int count;
-  unsigned processes[8];
-  pm_metrics_t last;
-} told_t;
-
-static void on_metrics(void *arg, pm_str_t id, int pid, const pm_metrics_t *metrics) {
-  told_t *told = arg;
-  assert_true(id.len > 0 && pid > 1);
+/* Of the last event, that of a process or the only one. */
+static pm_snapshot_entry_t told_of(host_t *h, const char *id) {
+  pm_snapshot_entry_t entry;
+  assert_non_null(h->snapshot);
+  assert_true(pm_snapshot_find(h->snapshot, str(id), &entry));
+  assert_true(entry.pid > 1 && entry.life > 0);
+  const pm_metrics_t *metrics = &entry.metrics;
   assert_true(metrics->cpu >= 0 && metrics->memory > 0 && metrics->peak >= metrics->memory);
-  assert_true(told->count < 8);
-  told->processes[told->count++] = metrics->processes;
-  told->last = *metrics;
-}
-
-static told_t ask(host_t *h) {
-  told_t told = {0};
-  pm_manager_metrics(h->m, on_metrics, &told);
-  return told;
+  return entry;
 }
 
 static void test_all_are_told_of_by_one_event(void **state) {
@@ -62,13 +52,39 @@ static void test_all_are_told_of_by_one_event(void **state) {
   listen_to(h, PM_LISTEN_METRICS);
   const seen_t *event = host_wait(h, NULL, PM_EVENT_METRICS, 2);
   assert_string_equal(event->id, "");
-  told_t told = ask(h);
-  assert_int_equal(told.count, 2);
-  assert_true(told.last.memory > 30 && told.last.own_memory == told.last.memory);
-  assert_int_equal(told.last.threads, 1);
+  assert_int_equal(pm_snapshot_count(h->snapshot), 2);
+  pm_metrics_t b = told_of(h, "b").metrics;
+  assert_true(b.memory > 30 && b.own_memory == b.memory);
+  assert_int_equal(b.threads, 1);
+  assert_int_equal(told_of(h, "a").pid, host_status(h, "a").pid);
+  pm_snapshot_entry_t entry;
+  assert_false(pm_snapshot_find(h->snapshot, str("c"), &entry));
   host_end(h, "a");
+  host_wait(h, NULL, PM_EVENT_METRICS, host_count(h, NULL, PM_EVENT_METRICS) + 2);
+  assert_int_equal(pm_snapshot_count(h->snapshot), 1);
+  told_of(h, "b");
   host_end(h, "b");
-  assert_int_equal(ask(h).count, 0);
+}
+
+/* It is told of as ended before. */
+static void test_who_ends_within_a_round_is_not_told_of(void **state) {
+  host_t *h = *state;
+  SPAWN_READY(h, "a", "say-ready");
+  SPAWN_READY(h, "b", "say-ready");
+  await_rest(h);
+  uv_timer_stop(&h->m->monitor);
+  assert_false(pm__metering_begin_round(h->m, true, NULL));
+  assert_true(pm__metering_go_on(h->m, UINT64_MAX));
+  pm__metering_remove(h->m->first->run);
+  pm__metering_remove(h->m->first->run);
+  pm_snapshot_t *snapshot = pm__metering_take_snapshot(h->m);
+  assert_int_equal(pm_snapshot_count(snapshot), 1);
+  pm_snapshot_entry_t entry = pm_snapshot_at(snapshot, 0);
+  assert_memory_equal(entry.id.base, "b", 1);
+  assert_int_equal(entry.life, h->m->last->life);
+  assert_true(pm_snapshot_size(snapshot) >= sizeof(entry));
+  pm_snapshot_unref(snapshot);
+  assert_null(pm__metering_take_snapshot(h->m));
 }
 
 /* A round of the timer that is due while one on request goes on comes after it. */
@@ -82,7 +98,7 @@ static void test_one_on_request_does_not_replace_one_of_the_timer(void **state) 
   h->m->options.value[PM_OPT_MONITOR_INTERVAL] = 3600000;
   uv_update_time(&h->loop);
   h->m->next_round = uv_now(&h->loop) + 5;
-  h->m->first->run->sampled_at = 0;
+  h->m->first->run->seen.at = 0;
   pm__monitor_refresh(h->m->first->run, 0);
   assert_true(h->m->sampling && !h->m->announced);
   uv_sleep(20);
@@ -98,7 +114,7 @@ static void test_nobody_is_told_who_does_not_listen(void **state) {
   while (h->m->rounds < 5)
     host_pass_time(h, 20);
   assert_int_equal(host_count(h, NULL, PM_EVENT_METRICS), 0);
-  assert_int_equal(ask(h).count, 1);
+  assert_true(pm__metering_seen(h->m->first->run).complete);
   host_end(h, "a");
 }
 
@@ -231,21 +247,21 @@ static void start_rounds_of_our_own(host_t *h) {
 static void test_another_thread_looks(void **state) {
   host_t *h = *state;
   start_rounds_of_our_own(h);
-  h->m->first->run->sampled_at = 0;
-  assert_true(pm__metering_begin_round(h->m, on_looked));
+  h->m->first->run->seen.at = 0;
+  assert_true(pm__metering_begin_round(h->m, false, on_looked));
   assert_true(h->m->metering.under_way);
   /* Meanwhile a status looks for itself. */
   assert_int_equal(host_status(h, "a").processes, 43);
   await_thread(h);
   assert_true(seen_by_thread >= 43); /* a keeper is one more */
-  assert_int_equal(ask(h).processes[0], 43);
+  assert_int_equal(host_status(h, "a").processes, 43);
 }
 
 static void test_few_are_not_worth_a_thread(void **state) {
   host_t *h = *state;
   SPAWN_READY(h, "a", "say-ready");
   pass_round(h);
-  assert_false(pm__metering_begin_round(h->m, on_looked));
+  assert_false(pm__metering_begin_round(h->m, false, on_looked));
   host_end(h, "a");
 }
 
@@ -253,7 +269,7 @@ static void test_few_are_not_worth_a_thread(void **state) {
 static void test_an_end_while_it_looks(void **state) {
   host_t *h = *state;
   start_rounds_of_our_own(h);
-  assert_true(pm__metering_begin_round(h->m, on_looked));
+  assert_true(pm__metering_begin_round(h->m, false, on_looked));
   pm__metering_remove(h->m->first->run);
   assert_null(h->m->metering.first);
   assert_int_equal(h->m->metering.room.open, 0);
@@ -263,11 +279,11 @@ static void test_an_end_while_it_looks(void **state) {
 }
 
 /* A listener that comes in the middle is not told of a part. */
-static void test_who_comes_while_figures_are_handed_out(void **state) {
+static void test_who_comes_within_a_round(void **state) {
   host_t *h = *state;
   SPAWN_READY(h, "a", "say-ready");
   await_rest(h);
-  h->m->sampling = h->m->announced = h->m->handing_out = true; /* for a history only */
+  h->m->sampling = h->m->announced = h->m->remembering = true; /* for a history only */
   h->m->heard = false;
   h->m->cursor = NULL;
   h->m->next_round = UINT64_MAX;
@@ -281,7 +297,7 @@ static void test_who_comes_while_figures_are_handed_out(void **state) {
 static void test_closing_while_it_looks(void **state) {
   host_t *h = *state;
   start_rounds_of_our_own(h);
-  assert_true(pm__metering_begin_round(h->m, on_looked));
+  assert_true(pm__metering_begin_round(h->m, false, on_looked));
   host_begin_closing(h);
 }
 
@@ -331,7 +347,7 @@ static void test_no_thread_is_free(void **state) {
   await_rest(h);
   hold_threads(h, held);
   pass_round(h);
-  assert_int_equal(ask(h).processes[0], 43);
+  assert_int_equal(host_status(h, "a").processes, 43);
   free_threads(h, held);
   pass_round(h);
 }
@@ -389,10 +405,8 @@ static void test_no_turn_is_long(void **state) {
   print_message("ms of CPU, longest turn: %.2f, without a thread: %.2f; all of it: %.2f\n", by_thread, by_loop, whole);
   assert_true(by_thread < whole / 8);
   assert_true(by_loop < whole / 8);
-  told_t told = ask(h);
-  assert_int_equal(told.count, TREES);
-  for (int i = 0; i < TREES; i++)
-    assert_int_equal(told.processes[i], TREE);
+  for (pm__process_t *p = h->m->first; p; p = p->next)
+    assert_int_equal(pm__metering_seen(p->run).metrics.processes, TREE);
 }
 
 static void test_a_status_does_not_take_long_either(void **state) {
@@ -406,12 +420,12 @@ static void test_a_status_does_not_take_long_either(void **state) {
   for (int i = 0; i < 3; i++) {
     /* As old as can be. */
     for (pm__process_t *p = h->m->first; p; p = p->next)
-      p->run->sampled_at = 1;
+      p->run->seen.at = 1;
     double before = thread_ms();
     pm_status_t status = host_status(h, "a");
     assert_true(thread_ms() - before < 5);
     assert_true(status.processes == TREE && status.memory > 0);
-    while (h->m->first->run->sampled_at == 1)
+    while (h->m->first->run->seen.at == 1)
       uv_run(&h->loop, UV_RUN_NOWAIT);
   }
   assert_int_equal(host_status(h, "a").processes, TREE);
@@ -427,14 +441,14 @@ static void test_processes_that_go_within_a_round(void **state) {
   await_rest(h);
   uv_timer_stop(&h->m->monitor);
   pm__process_t *second = h->m->first->next, *third = second->next;
-  third->run->sampled_at = 0;
-  assert_false(pm__metering_begin_round(h->m, on_looked));
+  third->run->seen.at = 0;
+  assert_false(pm__metering_begin_round(h->m, false, on_looked));
   assert_false(pm__metering_go_on(h->m, 0));
   assert_ptr_equal(h->m->metering.cursor, second->run);
   pm__metering_remove(second->run);
   assert_ptr_equal(h->m->metering.cursor, third->run);
   assert_true(pm__metering_go_on(h->m, UINT64_MAX));
-  assert_true(third->run->sampled_at > 0);
+  assert_true(third->run->seen.at > 0);
   h->m->cursor = second;
   pm__process_forget(second);
   assert_ptr_equal(h->m->cursor, third);
@@ -444,6 +458,7 @@ static void test_processes_that_go_within_a_round(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_all_are_told_of_by_one_event, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_who_ends_within_a_round_is_not_told_of, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_one_on_request_does_not_replace_one_of_the_timer, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_nobody_is_told_who_does_not_listen, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_nothing_is_sampled_while_nothing_runs, open_host, host_teardown),
@@ -452,7 +467,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_another_thread_looks, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_few_are_not_worth_a_thread, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_an_end_while_it_looks, open_host, host_teardown),
-      cmocka_unit_test_setup_teardown(test_who_comes_while_figures_are_handed_out, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_who_comes_within_a_round, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_closing_while_it_looks, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_no_thread_is_free, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, host_teardown),

@@ -214,6 +214,10 @@ manager
     same<typeof survivors, number[]>(true)
     console.log(processId.length, duration + 1)
   })
+  .on('metrics', event => {
+    const figures = event.get('server')
+    same<typeof figures, (ProcessManager.TreeMetrics & { pid: number }) | undefined>(true)
+  })
   .on('metrics', ({ time, processes: all }) => {
     same<typeof time, number>(true)
     for (const [processId, { pid, cpu, own, threads }] of Object.entries(all)) {

@@ -122,6 +122,8 @@ manager.on('exit', ({ resourceUsage }) => resourceUsage.maxRSS)
 manager.on('stop', ({ step }) => step === 'SIGSTOP')
 // @ts-expect-error all processes are in it
 manager.on('metrics', ({ cpu }) => cpu)
+// @ts-expect-error it may not have run
+manager.on('metrics', event => event.get('server').cpu)
 // @ts-expect-error no other stream
 manager.on('line', ({ stream }) => stream === 'stdin')
 

@@ -5,6 +5,8 @@ const { fixture } = require('../support/children')
 
 const wait = ms => new Promise(resolve => setTimeout(resolve, ms))
 
+const { inspect } = require('node:util')
+
 describe('the metrics event', () => {
   test('has all that run, by id, in one object', async () => {
     const manager = makeManager({ monitorInterval: 50 })
@@ -28,6 +30,48 @@ describe('the metrics event', () => {
       })
       expect(figures.peakMemory).toBeGreaterThanOrEqual(memory)
     }
+  })
+
+  test('has one of them without the others', async () => {
+    const manager = makeManager({ monitorInterval: 50 })
+    for (const id of ['one', 'two']) await startReady(manager, { id, command: fixture('say-ready') })
+    const event = await once(manager, 'metrics', (event) => event.get('two') !== undefined)
+    for (const id of ['none', 'get', '__proto__', '', undefined, 5]) expect(event.get(id)).toBeUndefined()
+    const one = event.get('one')
+    expect(one).toEqual(event.processes.one)
+    expect(one).not.toEqual(event.processes.two)
+    expect(event.get('one')).toEqual(one)
+  })
+
+  test('is as plain as the others to who copies, prints or compares it', async () => {
+    const manager = makeManager({ monitorInterval: 50 })
+    await startReady(manager, { id: 'one', command: fixture('say-ready') })
+    const event = () => once(manager, 'metrics', (event) => event.get('one') !== undefined)
+    const text = expect.stringMatching(/"time":\d.*"processes":\{"one":\{"pid":\d/)
+    expect(JSON.stringify(await event())).toEqual(text)
+    expect(JSON.stringify({ ...(await event()) })).toEqual(text)
+    expect(JSON.stringify(structuredClone(await event()))).toEqual(text)
+    expect(inspect(await event())).toMatch(/^\{\s+time: \d.*\s+processes: \[Object: null prototype\] \{\s+one: \{\s+pid: \d/)
+    expect(await event()).toEqual({ time: expect.any(Number), processes: { one: expect.objectContaining({ processes: 1 }) } })
+    const changed = await event()
+    changed.processes.one.cpu = -1
+    expect(changed.processes.one.cpu).toBe(-1)
+    for (const event of [changed, await once(manager, 'metrics')]) {
+      event.processes = undefined
+      expect(event.processes).toBeUndefined()
+    }
+  })
+
+  test('has what was seen then, whenever it is looked at', async () => {
+    const manager = makeManager({ monitorInterval: 50 })
+    await startReady(manager, { id: 'one', command: fixture('say-ready') })
+    const event = await once(manager, 'metrics', ({ processes }) => 'one' in processes)
+    const first = await once(manager, 'metrics')
+    const { pid } = manager.getProcessStatus('one')
+    await manager.cleanup()
+    expect(first.get('one')).toMatchObject({ pid, processes: 1 })
+    expect(first.processes).toEqual({ one: first.get('one') })
+    expect(Object.keys(event.processes)).toEqual(['one'])
   })
 
   test('tells what has been used, in microseconds, also by those that have ended', async () => {
