@@ -11,6 +11,19 @@ class MetricsEvent {
   #manager
   #snapshot
 
+  /* Each event's own, as properties of other payloads are, for those who spread, compare or clone it. */
+  static #processes = {
+    enumerable: true,
+    configurable: true,
+    get() {
+      const [ids, numbers] = this.#manager.snapshotAll(this.#snapshot)
+      return this.#put(readEntries(ids, new Float64Array(numbers)))
+    },
+    set(value) {
+      this.#put(value)
+    },
+  }
+
   /**
    * @param {number} time ms since the epoch
    * @param {object} manager the addon's
@@ -20,8 +33,7 @@ class MetricsEvent {
     this.time = time
     this.#manager = manager
     this.#snapshot = snapshot
-    /* Its own, as that of any other payload, for those who spread, compare or clone it. */
-    this.#define({ get: () => this.#readAll(), set: (value) => this.#put(value) })
+    Object.defineProperty(this, 'processes', MetricsEvent.#processes)
   }
 
   /**
@@ -30,25 +42,16 @@ class MetricsEvent {
    * @returns {object | undefined} undefined for one that did not run
    */
   get(id) {
-    const numbers = typeof id === 'string' ? this.#manager.snapshotOf(this.#snapshot, id) : undefined
-    return numbers && readEntry(new Float64Array(numbers))
+    if (typeof id !== 'string' || !this.#manager.snapshotOf(this.#snapshot, id)) return undefined
+    return readEntry(this.#manager.numbers)
   }
 
   [inspect.custom]() {
     return { ...this }
   }
 
-  #define(descriptor) {
-    Object.defineProperty(this, 'processes', { enumerable: true, configurable: true, ...descriptor })
-  }
-
-  #readAll() {
-    const [ids, numbers] = this.#manager.snapshotAll(this.#snapshot)
-    return this.#put(readEntries(ids, new Float64Array(numbers)))
-  }
-
   #put(value) {
-    this.#define({ value, writable: true })
+    Object.defineProperty(this, 'processes', { enumerable: true, configurable: true, writable: true, value })
     return value
   }
 }

@@ -12,8 +12,8 @@ const { lookup, readCount, readData, readMessage, readPss, readSignal, readTimeo
 const { findLines, readAbortSignal, readQuery } = require('./log-query')
 const { readMeasurement } = require('./figures')
 const { readHistory, readHistoryQuery } = require('./metrics-history')
+const { readStatus } = require('./process-status')
 const { Reports, readReport } = require('./reports')
-const { readStreams } = require('./stream-status')
 const { fromEngine, unknownProcess, unknownSignal } = require('./errors')
 
 /* Runtimes without the well-known symbol get the one that Node used before it. */
@@ -104,14 +104,7 @@ class ProcessManager extends ListeningEmitter {
   }
 
   getProcessStatus(id) {
-    const row = this.#native.status(lookup(id))
-    if (row === undefined) return { pid: 0, status: 'unknown', uptime: 0, cpu: 0, memory: 0, restarts: 0 }
-    const [, , pid, status, state, uptime, cpu, memory, restarts, exitCode, exitSignal, containment, ...more] = row
-    const [error, streams, ownCpu, ownMemory, processes, queuePosition] = more
-    const own = { cpu: ownCpu, memory: ownMemory }
-    const output = readStreams(streams)
-    const times = { restarts, queuePosition, exitCode, exitSignal }
-    return { pid, status, state, containment, uptime, cpu, memory, own, processes, ...times, error, output }
+    return readStatus(this.#native, this.#native.status(lookup(id)))
   }
 
   /**

@@ -77,10 +77,13 @@ module.exports = async ({ output = 'ring', ...options } = {}) => {
       const [{ processes }] = await once(manager, 'metrics')
       return Object.keys(processes).length
     },
-    /* The same, of which it looks at one. */
-    async glance(id) {
-      const [sample] = await once(manager, 'metrics')
-      if (sample.get(id).memory <= 0) throw new Error(`${id} uses nothing`)
+    /* Each round is told of to a listener that looks at one; gives what ends that. */
+    watch(id) {
+      const look = (sample) => {
+        if (!(sample.get(id).memory > 0)) throw new Error(`${id} uses nothing`)
+      }
+      manager.on('metrics', look)
+      return () => manager.off('metrics', look)
     },
     /* All that live in the trees of all. */
     async processes() {

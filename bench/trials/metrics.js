@@ -12,6 +12,7 @@ const { program } = require('../lib/programs')
 const { trial, turn } = require('../lib/trial')
 
 const INTERVAL = 50 // ms between samples: who takes one after another has all in the processor's caches
+const REST = 500 // ms in which V8 does what it does when it has nothing to do
 const YOUNG = 1100 // ms in which a process is looked at more often, and a sample is fresh
 
 async function startSleepers(driver, count) {
@@ -76,24 +77,33 @@ async function measureBusy(sample, samples) {
   return median(busy)
 }
 
-/* Of a driver that samples by itself: the same while nobody listens, by the time that a sample has;
- * and for a listener that looks at one. */
-async function measureByItself(driver, token, samples) {
-  const glance = () => driver.glance(token)
-  const { cpu, loop } = await measureCpu(glance, samples)
-  const heard = { heard: cpu, heardLoop: loop, heardBusy: await measureBusy(glance, samples) }
-  return { ...heard, ...(await measureUnheard(samples)) }
-}
-
-async function measureUnheard(samples) {
+/* Of a driver that samples by itself, by the time that a sample has; what was measured before has left garbage. */
+async function measureItself(samples) {
+  global.gc()
+  await wait(REST)
   const loopBefore = loopTime()
   const before = process.cpuUsage()
   await wait(samples * INTERVAL)
   const { user, system } = process.cpuUsage(before)
-  const figures = { unheard: (user + system) / samples, unheardLoop: (loopTime() - loopBefore) / samples }
+  const figures = { cpu: (user + system) / samples, loop: (loopTime() - loopBefore) / samples }
   const busy = []
   for (let i = 0; i < samples; i++) busy.push(await longestTurn(wait(INTERVAL)))
-  return { ...figures, unheardBusy: median(busy) }
+  return { ...figures, busy: median(busy) }
+}
+
+async function measureUnasked(driver, token, samples) {
+  const unheard = await measureItself(samples)
+  const end = driver.watch(token)
+  const heard = await measureItself(samples)
+  end()
+  return {
+    unheard: unheard.cpu,
+    unheardLoop: unheard.loop,
+    unheardBusy: unheard.busy,
+    heard: heard.cpu,
+    heardLoop: heard.loop,
+    heardBusy: heard.busy
+  }
 }
 
 async function measureStatus(driver, token, calls) {
@@ -124,7 +134,7 @@ async function measure(driver, { count, samples, calls }) {
     Object.assign(figures, await measureCpu(sample, samples))
     figures.started = (await measureCpu(sample, samples, () => execFileSync('/bin/true'))).cpu
     figures.busy = await measureBusy(sample, samples)
-    if (driver.samplesByItself) Object.assign(figures, await measureByItself(driver, tokens[0], samples))
+    if (driver.samplesByItself) Object.assign(figures, await measureUnasked(driver, tokens[0], samples))
   }
   for (const pid of pids) process.kill(pid, 'SIGKILL')
   await ended

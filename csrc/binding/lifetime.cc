@@ -23,6 +23,13 @@ Manager::Manager(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Manager>(inf
   if (info.Env().IsExceptionPending()) return;
   ends_ = ends.Data();
   Value().DefineProperty(Napi::PropertyDescriptor::Value("ends", ends, napi_enumerable));
+  Napi::Float64Array numbers = Napi::Float64Array::New(info.Env(), NUMBERS_LENGTH);
+  Napi::Array words = Napi::Array::New(info.Env());
+  if (info.Env().IsExceptionPending()) return;
+  numbers_ = numbers.Data();
+  words_ = Napi::Weak(words.As<Napi::Object>());
+  Value().DefineProperty(Napi::PropertyDescriptor::Value("numbers", numbers, napi_enumerable));
+  Value().DefineProperty(Napi::PropertyDescriptor::Value("words", words, napi_enumerable));
   const pm_error_t *error = Open(info);
   if (error != nullptr) Throw(error);
 }

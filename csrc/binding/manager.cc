@@ -161,20 +161,41 @@ Napi::Value Manager::Signal(const Napi::CallbackInfo &info) {
   return r == 0 || r == UV_ENOENT || r == UV_ESRCH ? Result(out.Boolean(r == 0)) : Throw(Failure(r));
 }
 
-/* (id): a row with the error, the streams, the command's own cpu and memory, the
- * number of processes and the place in the queue behind it, or undefined for an unknown id. */
+/* (id): the error or null, with the rest in "numbers", of which the first is a place in "words"; undefined for an
+ * unknown id. To make a value costs more than all that it tells of: there is none but these. */
 Napi::Value Manager::Status(const Napi::CallbackInfo &info) {
   Writer out(info.Env());
-  pm_status_t status;
-  if (m_ == nullptr || pm_process_status(m_, Id(info.Env(), info[0]), &status) != 0) return info.Env().Undefined();
-  napi_value row = Row(out, &status);
-  out.Element(row, ROW_LENGTH, status.error == nullptr ? out.Null() : MakeError(out, status.error));
-  out.Element(row, ROW_LENGTH + 1, Streams(out, &status));
-  out.Element(row, ROW_LENGTH + 2, out.Number(status.own_cpu));
-  out.Element(row, ROW_LENGTH + 3, out.Number(status.own_memory));
-  out.Element(row, ROW_LENGTH + 4, out.Number(status.processes));
-  out.Element(row, ROW_LENGTH + 5, status.queue_position == 0 ? out.Null() : out.Number(status.queue_position));
-  return Result(row);
+  pm_status_t s;
+  if (m_ == nullptr || pm_process_status(m_, Id(info.Env(), info[0]), &s) != 0) return info.Env().Undefined();
+  napi_value error = s.error == nullptr ? out.Null() : MakeError(out, s.error);
+  double *at = numbers_;
+  for (double number :
+       {static_cast<double>(WordsOf(out, &s)), static_cast<double>(s.pid), s.uptime, s.cpu, s.memory, s.own_cpu,
+        s.own_memory, static_cast<double>(s.processes), static_cast<double>(s.restarts),
+        static_cast<double>(s.queue_position), static_cast<double>(s.exit_code), static_cast<double>(s.paused)})
+    *at++ = number;
+  for (const pm_stream_status_t &stream : s.streams) {
+    for (uint64_t count : {stream.lines, stream.bytes, stream.dropped, stream.cut})
+      *at++ = static_cast<double>(count);
+  }
+  return Result(out.ok() ? error : nullptr);
+}
+
+/* Their place, which is made if it is not there. */
+size_t Manager::WordsOf(Writer &out, const pm_status_t *s) {
+  size_t i = 0;
+  for (; i < known_words_.size(); i++) {
+    const StatusWords &known = known_words_[i];
+    if (known.status == s->status && known.state == s->state && known.containment == s->containment &&
+        known.exit_signal == s->exit_signal)
+      return i;
+  }
+  Collected words = {out, out.Array(), 0};
+  for (const char *word : {s->status, s->state, s->containment, s->exit_signal})
+    words.Add(out.Word(word));
+  out.Element(words_.Value(), static_cast<uint32_t>(i), words.array);
+  if (out.ok()) known_words_.push_back({s->status, s->state, s->containment, s->exit_signal});
+  return i;
 }
 
 /* (id, pss): a promise of more figures, or of undefined for an unknown id. */
@@ -258,12 +279,12 @@ Napi::Value Manager::SnapshotAll(const Napi::CallbackInfo &info) {
   return Result(values.array);
 }
 
-/* (snapshot, id): a buffer with those of one, or undefined. */
+/* (snapshot, id): whether it is in it; then a pid and the numbers are in "numbers". */
 Napi::Value Manager::SnapshotOf(const Napi::CallbackInfo &info) {
   const pm_snapshot_t *snapshot = Snapshot::Of(info.Env(), info[0]);
   Writer out(info.Env());
   if (snapshot == nullptr) return Throw(&argument_error);
-  return Result(Snapshot::Find(out, snapshot, Id(info.Env(), info[1])));
+  return Result(out.Boolean(Snapshot::Find(snapshot, Id(info.Env(), info[1]), numbers_)));
 }
 
 /* (as text): a promise of what monitoring systems are told of all processes, as text or as
@@ -469,17 +490,6 @@ napi_value Manager::Row(Writer &out, const pm_status_t *s) {
   for (uint32_t i = 0; i < ROW_LENGTH; i++)
     out.Element(row, i, values[i]);
   return row;
-}
-
-/* [lines, bytes, dropped, cut] of stdout, the same of stderr, whether stdout is paused */
-napi_value Manager::Streams(Writer &out, const pm_status_t *status) {
-  Collected values = {out, out.Array(), 0};
-  for (const pm_stream_status_t &stream : status->streams) {
-    for (uint64_t count : {stream.lines, stream.bytes, stream.dropped, stream.cut})
-      values.Add(out.Number(static_cast<double>(count)));
-  }
-  values.Add(out.Boolean(status->paused));
-  return values.array;
 }
 
 /* An error of the caller's realm, made by its JavaScript. */

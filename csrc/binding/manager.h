@@ -20,8 +20,13 @@ namespace binding {
 /* What the JavaScript callback is told, beside the kinds of pm_event_kind_t. */
 enum { KIND_OUTPUT = PM_EVENT_WARNING + 1, KIND_LINES, KIND_MESSAGES, KIND_STRAYS, KIND_ACTIVE, KIND_COUNT };
 
-/* Length of a row that describes a process. */
-enum { ROW_LENGTH = 12 };
+/* Length of a row that describes a process; room for the numbers that a call leaves behind. */
+enum { ROW_LENGTH = 12, NUMBERS_LENGTH = 24 };
+
+/* Words that statuses have in common, as they stand in pm_status_t. */
+struct StatusWords {
+  const char *status, *state, *containment, *exit_signal;
+};
 
 const napi_type_tag manager_tag = {0x6d70c1a5d2f94b07, 0x9e31f04a7c6b58d2};
 
@@ -112,7 +117,7 @@ private:
   using PutFunction = int (*)(pm_manager_t *m, pm_str_t id, pm_str_t data, bool *ready, pm_error_t *error);
   Napi::Value Put(const Napi::CallbackInfo &info, PutFunction put);
 
-  static napi_value Streams(Writer &out, const pm_status_t *status);
+  size_t WordsOf(Writer &out, const pm_status_t *status);
   static napi_value Row(Writer &out, const pm_status_t *status);
   napi_value Names(Writer &out, const pm_snapshot_t *snapshot);
   static napi_value Survivors(Writer &out, const pm_stop_report_t *stop);
@@ -137,6 +142,9 @@ private:
   Closing *closing_ = nullptr;
   Napi::FunctionReference callback_; /* weak: the object itself keeps it */
   Napi::FunctionReference make_error_;
+  double *numbers_ = nullptr;   /* what a call leaves behind; the object's array "numbers" */
+  Napi::ObjectReference words_; /* weak: arrays of those in known_words_; the object's array "words" */
+  std::vector<StatusWords> known_words_;
   uint32_t *ends_ = nullptr;    /* of the lines of a batch; the object's array "ends" */
   Napi::ObjectReference names_; /* ids of snapshots, kept for the next: making strings costs more than all the rest */
   std::vector<uint64_t> lives_; /* whose they are */

@@ -40,14 +40,12 @@ public:
     return buffer;
   }
 
-  /* The same of one, or undefined if it is not in it. */
-  static napi_value Find(Writer &out, const pm_snapshot_t *snapshot, pm_str_t id) {
+  /* The same of one. False: it is not in it. */
+  static bool Find(const pm_snapshot_t *snapshot, pm_str_t id, double *out) {
     pm_snapshot_entry_t entry;
-    double *at = nullptr;
-    if (!pm_snapshot_find(snapshot, id, &entry)) return out.Undefined();
-    napi_value buffer = out.NewArrayBuffer(LENGTH * sizeof(*at), &at);
-    if (buffer != nullptr) Put(entry, at);
-    return buffer;
+    if (!pm_snapshot_find(snapshot, id, &entry)) return false;
+    Put(entry, out);
+    return true;
   }
 
 private:
