@@ -133,21 +133,39 @@ typedef struct pm__seen {
   pm_metrics_t metrics;
 } pm__seen_t;
 
-/* See metering.c. Whoever has the lock has all that follows it, and the meters of runs. */
+/* See metering.c, and metering_thread.c. Whoever has the lock has all that follows it, and the meters of
+ * runs. */
 typedef struct pm__metering {
-  bool under_way; /* a thread of the pool is at work; this and the next two are the loop's alone */
-  uv_work_t work;
-  void (*done)(pm_manager_t *m);
-  atomic_uint wanted; /* the loop's thread waits for the lock, or has it */
-  uv_mutex_t lock;
+  /* The loop's. */
+  bool by_thread;             /* rounds are the thread's now */
+  bool has_thread, has_async; /* they have been started */
+  bool threadless;            /* they could not be */
+  uv_thread_t thread;
+  uv_async_t finished; /* it has a round that the loop is to hear of */
+  void (*on_round)(pm_manager_t *m, uint64_t began, uint64_t ended);
+
+  atomic_uint audience; /* what the loop does with rounds */
+  atomic_uint wanted;   /* the loop's thread waits for the lock, or has it */
   uv_mutex_t seen_lock; /* of what was seen of each run, for as long as it takes to copy that */
+
+  uv_mutex_t lock;
+  uv_cond_t wake; /* of the thread, when there is more to do */
   pm__meter_room_t room;
   pm__run_t *first, *last;
+  size_t count;
+  uint64_t rounds;         /* that have begun */
   pm__run_t *cursor;       /* whose turn it is in the round; NULL: all have had it */
   uint64_t last_pid;       /* pm__metrics_last_pid as of the round */
   unsigned in_round;       /* processes that it has seen so far */
   pm_snapshot_t *snapshot; /* of the round, owned; NULL: none is wanted, or there was no memory */
   size_t last_count;       /* how many were in the last one */
+
+  bool quit;               /* the thread is to end */
+  bool running;            /* it is making a round, and is to go on */
+  bool requested;          /* it is to make one, of which nobody is told */
+  bool pending;            /* the loop has not heard yet of the last */
+  uint64_t interval, next; /* ns; when it is due, uv_hrtime; UINT64_MAX: never */
+  uint64_t began, ended;   /* of the one that is pending */
 } pm__metering_t;
 
 /* ---- one start of a command ------------------------------------------------ */
@@ -314,17 +332,15 @@ struct pm_manager {
   uv_timer_t retry;                       /* of those that could not be written */
   uv_idle_t turn;                         /* delivers what API calls queued */
   pm__metering_t metering;
-  uint64_t patient_for_thread; /* until when; the loop's time */
-  bool sampling;               /* a round of samples is under way */
-  bool announced;              /* and is to be kept and told of: the timer has begun it */
-  bool remembering;            /* it is being kept now */
-  bool heard;                  /* somebody listened when it began */
-  bool unfinished;             /* a status has begun a look that goes on */
-  uint64_t rounds;             /* that have begun */
-  uint64_t round_began;        /* uv_hrtime, of the last */
-  pm__process_t *cursor;       /* whose sample is kept next; NULL: nobody's */
-  size_t histories;            /* processes whose samples are kept */
-  uint64_t next_round;         /* when it is due; the loop's time */
+  bool sampling;                     /* a round of samples is under way */
+  bool announced;                    /* and is to be kept and told of: the timer has begun it */
+  bool remembering;                  /* it is being kept now */
+  bool heard;                        /* somebody listened when it began; or it was the thread's */
+  bool unfinished;                   /* a status has begun a look that goes on */
+  uint64_t round_began, round_ended; /* uv_hrtime, of the last */
+  pm__process_t *cursor;             /* whose sample is kept next; NULL: nobody's */
+  size_t histories;                  /* processes whose samples are kept */
+  uint64_t next_round;               /* when it is due; the loop's time */
   pm__memory_t memory;
   pm__spawn_queue_t spawn_queue;
   uv_timer_t monitor;     /* samples metrics; in pm_manager_close: looks for what is gone, and gives up */

@@ -8,7 +8,8 @@
 #include "keeper.h"
 #include "log_file.h"
 #include "memory_limit.h"
-#include "metering.h"
+#include "metering_thread.h"
+#include "monitor.h"
 #include "pacer.h"
 #include "private_dir.h"
 #include "process.h"
@@ -26,6 +27,7 @@ int pm_check_libuv(void) {
   } used[] = {{UV_POLL, sizeof(uv_poll_t)},
               {UV_TIMER, sizeof(uv_timer_t)},
               {UV_IDLE, sizeof(uv_idle_t)},
+              {UV_ASYNC, sizeof(uv_async_t)},
               {UV_PROCESS, sizeof(uv_process_t)}};
   for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++)
     if (uv_handle_size(used[i].type) > used[i].size) return UV_ENOTSUP;
@@ -138,6 +140,7 @@ void pm_manager_refuse_new(pm_manager_t *m) {
 
 void pm_manager_listen(pm_manager_t *m, unsigned mask) {
   m->listening = mask;
+  pm__monitor_audience(m);
 }
 
 /* xorshift64*: good enough to spread restarts. */
@@ -301,7 +304,7 @@ void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg) {
   for (pm__run_t *run = m->runs; run; run = run->next)
     if (is_ours_to_end(run)) pm__child_kill(&run->child);
   pm__manager_hold(m); /* while this function works */
-  if (m->metering.under_way) pm__metering_take_back(m);
+  pm__metering_thread_end(m);
   uv_idle_stop(&m->turn);
   uv_timer_stop(&m->memory.timer);
   uv_timer_stop(&m->spawn_queue.timer);

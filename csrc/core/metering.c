@@ -8,36 +8,35 @@
 static const uint64_t fresh_for = UINT64_C(1000000000);
 static const uint64_t fresh_for_when_young = UINT64_C(20000000);
 
-/* So long a thread has the lock, in nanoseconds. */
-static const uint64_t piece = UINT64_C(20000);
-
-/* For fewer processes another thread costs the loop more than it spares. */
-enum { ENOUGH_FOR_THREAD = 16 };
-
 int pm__metering_init(pm_manager_t *m) {
   m->metering.room.most = pm__metrics_most_open();
   int r = uv_mutex_init(&m->metering.lock);
   if (r != 0) return r;
   r = uv_mutex_init(&m->metering.seen_lock);
-  if (r != 0) uv_mutex_destroy(&m->metering.lock);
+  if (r != 0) goto no_seen_lock;
+  r = uv_cond_init(&m->metering.wake);
+  if (r == 0) return 0;
+  uv_mutex_destroy(&m->metering.seen_lock);
+no_seen_lock:
+  uv_mutex_destroy(&m->metering.lock);
   return r;
 }
 
 void pm__metering_free(pm_manager_t *m) {
   pm_snapshot_unref(m->metering.snapshot);
   pm__meter_room_free(&m->metering.room);
+  uv_cond_destroy(&m->metering.wake);
   uv_mutex_destroy(&m->metering.seen_lock);
   uv_mutex_destroy(&m->metering.lock);
 }
 
-/* For the loop's thread: the other one lets it go first. */
-static pm__metering_t *lock(pm_manager_t *m) {
+pm__metering_t *pm__metering_lock(pm_manager_t *m) {
   atomic_fetch_add(&m->metering.wanted, 1);
   uv_mutex_lock(&m->metering.lock);
   return &m->metering;
 }
 
-static void unlock(pm__metering_t *t) {
+void pm__metering_unlock(pm__metering_t *t) {
   uv_mutex_unlock(&t->lock);
   atomic_fetch_sub(&t->wanted, 1);
 }
@@ -66,40 +65,42 @@ pm__seen_t pm__metering_seen(const pm__run_t *run) {
 
 void pm__metering_add(pm__run_t *run) {
   const pm__child_t *child = &run->child;
-  pm__metering_t *t = lock(run->process->manager);
+  pm__metering_t *t = pm__metering_lock(run->process->manager);
   pm__meter_init(&run->meter, &t->room, child->pid, child->keeper, child->inner_keeper);
   run->metered_prev = t->last;
   *(t->last ? &t->last->metered_next : &t->first) = run;
   t->last = run;
-  unlock(t);
+  t->count++;
+  pm__metering_unlock(t);
 }
 
 void pm__metering_remove(pm__run_t *run) {
-  pm__metering_t *t = lock(run->process->manager);
+  pm__metering_t *t = pm__metering_lock(run->process->manager);
   if (t->first == run || run->metered_prev) {
     if (t->cursor == run) t->cursor = run->metered_next;
     *(run->metered_prev ? &run->metered_prev->metered_next : &t->first) = run->metered_next;
     *(run->metered_next ? &run->metered_next->metered_prev : &t->last) = run->metered_prev;
     run->metered_prev = run->metered_next = NULL;
+    t->count--;
     pm__meter_close(&run->meter);
     publish(run, run->seen.at);
     if (t->snapshot) pm__snapshot_remove(t->snapshot, run->place, run->process->life);
   }
-  unlock(t);
+  pm__metering_unlock(t);
 }
 
 void pm__metering_rest(pm_manager_t *m) {
-  pm__metering_t *t = lock(m);
+  pm__metering_t *t = pm__metering_lock(m);
   pm__metrics_close_starts(&t->room.starts);
-  unlock(t);
+  pm__metering_unlock(t);
 }
 
 /* ---- looks at one ------------------------------------------------------------------------- */
 
 int pm__metering_measure(pm__run_t *run, bool pss, pm_measure_t **out) {
-  pm__metering_t *t = lock(run->process->manager);
+  pm__metering_t *t = pm__metering_lock(run->process->manager);
   int r = pm__measure_new(&run->meter, pss, out);
-  unlock(t);
+  pm__metering_unlock(t);
   return r;
 }
 
@@ -133,11 +134,11 @@ int pm__metering_refresh(pm__run_t *run, uint64_t until) {
 
 bool pm__metering_finish(pm_manager_t *m, uint64_t until) {
   bool done = true;
-  pm__metering_t *t = lock(m);
+  pm__metering_t *t = pm__metering_lock(m);
   uint64_t last_pid = pm__metrics_last_pid(&t->room.starts);
   for (pm__run_t *run = t->first; run && done; run = run->metered_next)
     done = !run->meter.looking || look(run, last_pid, until);
-  unlock(t);
+  pm__metering_unlock(t);
   return done;
 }
 
@@ -158,7 +159,16 @@ static void put_into_snapshot(pm__metering_t *t, pm__run_t *run) {
   t->snapshot = NULL;
 }
 
-static bool go_on(pm__metering_t *t, uint64_t until) {
+void pm__round_begin(pm__metering_t *t, bool is_told) {
+  t->rounds++;
+  t->cursor = t->first;
+  t->last_pid = pm__metrics_last_pid(&t->room.starts);
+  t->in_round = 0;
+  pm_snapshot_unref(t->snapshot);
+  t->snapshot = is_told ? pm__snapshot_new(t->last_count) : NULL;
+}
+
+bool pm__round_go_on(pm__metering_t *t, uint64_t until) {
   while (t->cursor) {
     if (!look(t->cursor, t->last_pid, until)) return false;
     if (t->snapshot && t->cursor->seen.complete) put_into_snapshot(t, t->cursor);
@@ -169,61 +179,11 @@ static bool go_on(pm__metering_t *t, uint64_t until) {
   return true;
 }
 
-bool pm__metering_go_on(pm_manager_t *m, uint64_t until) {
-  pm__metering_t *t = lock(m);
-  bool done = go_on(t, until);
-  unlock(t);
-  return done;
-}
-
-static void look_at_all(uv_work_t *work) {
-  pm_manager_t *m = work->data;
-  pm__metering_t *t = &m->metering;
-  for (bool done = false; !done;) {
-    while (atomic_load(&t->wanted) > 0)
-      uv_sleep(0);
-    uv_mutex_lock(&t->lock);
-    done = go_on(t, uv_hrtime() + piece);
-    uv_mutex_unlock(&t->lock);
-  }
-}
-
-static void after_all(uv_work_t *work, int status) {
-  pm_manager_t *m = work->data;
-  (void)status;
-  m->metering.under_way = false;
-  if (!m->closing) m->metering.done(m);
-  pm__manager_release(m);
-}
-
-bool pm__metering_begin_round(pm_manager_t *m, bool is_told, void (*done)(pm_manager_t *m)) {
-  pm__metering_t *t = lock(m);
-  pm_snapshot_unref(t->snapshot);
-  t->snapshot = is_told ? pm__snapshot_new(t->last_count) : NULL;
-  t->cursor = t->first;
-  t->last_pid = pm__metrics_last_pid(&t->room.starts);
-  bool is_enough = t->in_round >= ENOUGH_FOR_THREAD; /* in the last one */
-  t->in_round = 0;
-  unlock(t);
-  if (!is_enough) return false;
-  t->work.data = m;
-  t->done = done;
-  t->under_way = uv_queue_work(m->loop, &t->work, look_at_all, after_all) == 0;
-  if (t->under_way) pm__manager_hold(m);
-  return t->under_way;
-}
-
-pm_snapshot_t *pm__metering_take_snapshot(pm_manager_t *m) {
-  pm__metering_t *t = lock(m);
+pm_snapshot_t *pm__round_take_snapshot(pm__metering_t *t) {
   pm_snapshot_t *snapshot = t->snapshot;
   t->snapshot = NULL;
-  unlock(t);
   if (!snapshot) return NULL;
   pm__snapshot_seal(snapshot);
   t->last_count = pm_snapshot_count(snapshot);
   return snapshot;
-}
-
-void pm__metering_take_back(pm_manager_t *m) {
-  uv_cancel((uv_req_t *)&m->metering.work);
 }

@@ -1,7 +1,7 @@
 /*
- * The meters of all that run. The loop's thread looks through them for what it is asked, a thread
- * of libuv's pool for a round of all: a lock keeps them apart, which that thread has for some tens of
- * microseconds at a time; what has been seen is not behind it.
+ * The meters of all that run. The loop's thread looks through them for what it is asked, another one may for
+ * rounds of all: a lock keeps them apart, which that thread has for some tens of microseconds at a time; what has
+ * been seen is not behind it.
  */
 #ifndef PM_CORE_METERING_H
 #define PM_CORE_METERING_H
@@ -36,17 +36,20 @@ int pm__metering_refresh(pm__run_t *run, uint64_t until);
 /* Goes on with what was not finished. False: there is more to do. */
 bool pm__metering_finish(pm_manager_t *m, uint64_t until);
 
-/* Begins a round: a look at each. Whether it was handed to a thread, which is worth it for many; then done is
- * called in the loop's, unless that closes. What the thread has not done, or all, pm__metering_go_on does: true
- * when there is no more. is_told: what it sees is put into a snapshot. */
-bool pm__metering_begin_round(pm_manager_t *m, bool is_told, void (*done)(pm_manager_t *m));
-bool pm__metering_go_on(pm_manager_t *m, uint64_t until);
+/* ---- rounds: with the lock ---------------------------------------------------------------- */
+
+/* For the loop's thread: the other one lets it go first. */
+pm__metering_t *pm__metering_lock(pm_manager_t *m);
+void pm__metering_unlock(pm__metering_t *t);
+
+/* Begins a round: a look at each. is_told: what it sees is put into a snapshot. */
+void pm__round_begin(pm__metering_t *t, bool is_told);
+
+/* Goes on with it until that time (uv_hrtime). True: there is no more to do. */
+bool pm__round_go_on(pm__metering_t *t, uint64_t until);
 
 /* That of the round that is over, for the caller to unref; NULL: none was wanted, or there was no memory. Who
  * has been taken away meanwhile is not in it. */
-pm_snapshot_t *pm__metering_take_snapshot(pm_manager_t *m);
-
-/* The thread has not begun by now, then it need not. Only while it is under way. */
-void pm__metering_take_back(pm_manager_t *m);
+pm_snapshot_t *pm__round_take_snapshot(pm__metering_t *t);
 
 #endif /* PM_CORE_METERING_H */

@@ -1,7 +1,9 @@
 #include "monitor.h"
 
+#include <math.h>
+
 #include "events.h"
-#include "metering.h"
+#include "metering_thread.h"
 
 /* What one turn of the loop may spend on samples, and what one call, in nanoseconds. */
 static const uint64_t slice = UINT64_C(80000);
@@ -10,9 +12,8 @@ static const uint64_t allowance = UINT64_C(500000);
 /* So many processes are remembered between two looks at the clock. */
 enum { BETWEEN_CLOCKS = 32 };
 
-/* In ms: the pause until the next turn that does (a timer of 0 would not let the loop poll);
- * how long the thread pool may take to begin. */
-enum { PAUSE = 1, PATIENCE = 250 };
+/* Until the next turn that does, in ms: a timer of 0 would not let the loop poll. */
+enum { PAUSE = 1 };
 
 static bool is_alive(const pm__run_t *run) {
   return run && run->watched && !run->child.ended;
@@ -26,29 +27,33 @@ static void wake_in(pm_manager_t *m, uint64_t ms) {
   if (!m->closing) uv_timer_start(&m->monitor, on_timer, ms, 0);
 }
 
+static double interval_of(const pm_manager_t *m) {
+  double interval = m->options.value[PM_OPT_MONITOR_INTERVAL];
+  return interval > 0 ? interval : INFINITY;
+}
+
+/* Not for rounds of the timer: then there are none. */
+static bool is_off(const pm_manager_t *m) {
+  return m->metering.by_thread || !isfinite(interval_of(m)) || m->live == 0;
+}
+
 static void set_next_round(pm_manager_t *m) {
-  m->next_round = uv_now(m->loop) + (uint64_t)m->options.value[PM_OPT_MONITOR_INTERVAL];
+  if (isfinite(interval_of(m))) m->next_round = uv_now(m->loop) + (uint64_t)interval_of(m);
 }
 
 /* One that was due while a round on request went on comes after that. */
 static void await_round(pm_manager_t *m) {
   uint64_t now = uv_now(m->loop);
-  if (m->options.value[PM_OPT_MONITOR_INTERVAL] <= 0 || m->live == 0) return;
-  wake_in(m, m->next_round > now ? m->next_round - now : PAUSE);
-}
-
-/* What it has not done is done now. */
-static void after_thread(pm_manager_t *m) {
-  on_timer(&m->monitor);
+  if (!is_off(m)) wake_in(m, m->next_round > now ? m->next_round - now : PAUSE);
 }
 
 static void begin_round(pm_manager_t *m, bool announced) {
   m->sampling = true;
   m->announced = announced;
   m->heard = announced && (m->listening & PM_LISTEN_METRICS);
-  m->rounds++;
   m->round_began = uv_hrtime();
-  if (pm__metering_begin_round(m, m->heard, after_thread)) m->patient_for_thread = uv_now(m->loop) + PATIENCE;
+  pm__round_begin(pm__metering_lock(m), m->heard);
+  pm__metering_unlock(&m->metering);
 }
 
 /* ---- histories ---------------------------------------------------------------------------- */
@@ -82,7 +87,10 @@ static bool remember_all(pm_manager_t *m, uint64_t until) {
 /* False: there is more to do. */
 static bool do_round(pm_manager_t *m, uint64_t until) {
   if (!m->remembering) {
-    if (!pm__metering_go_on(m, until)) return false;
+    bool is_over = pm__round_go_on(pm__metering_lock(m), until);
+    pm__metering_unlock(&m->metering);
+    if (!is_over) return false;
+    m->round_ended = uv_hrtime();
     if (!m->announced || m->histories == 0) return true;
     m->remembering = true;
     m->cursor = m->first;
@@ -107,32 +115,38 @@ static void tell(pm_manager_t *m, pm_snapshot_t *snapshot) {
     return;
   }
   pm__queued_t *entry = pm__events_add(m, NULL, PM_EVENT_METRICS);
-  entry->event.time = pm__wall_clock();
+  entry->event.time = pm__wall_clock() - (uv_hrtime() - m->round_ended) / 1000;
   entry->event.snapshot = snapshot;
   pm__events_deliver(m);
+}
+
+static void on_thread_round(pm_manager_t *m, uint64_t began, uint64_t ended) {
+  m->sampling = m->announced = m->heard = m->remembering = true;
+  m->round_began = began;
+  m->round_ended = ended;
+  m->cursor = m->histories > 0 ? m->first : NULL;
+  on_timer(&m->monitor);
+}
+
+/* Whether rounds are not the loop's any more, or cannot be. */
+static bool has_thread(pm_manager_t *m, double first) {
+  return m->metering.by_thread || pm__metering_thread_take_over(m, first, interval_of(m), on_thread_round);
 }
 
 static void on_timer(uv_timer_t *timer) {
   pm_manager_t *m = timer->data;
   uint64_t until = uv_hrtime() + slice;
-  bool is_on = m->options.value[PM_OPT_MONITOR_INTERVAL] > 0;
-  if (is_on && m->live > 0 && !m->sampling && uv_now(m->loop) >= m->next_round) {
+  if (!is_off(m) && !m->sampling && uv_now(m->loop) >= m->next_round) {
     set_next_round(m);
-    begin_round(m, true);
+    if (!has_thread(m, 0)) begin_round(m, true);
   }
   bool is_done = finish_unfinished(m, until);
-  if (m->metering.under_way) {
-    /* All threads of the pool may be held up; then it will be done here. */
-    if (uv_now(m->loop) >= m->patient_for_thread) pm__metering_take_back(m);
-    wake_in(m, is_done ? PATIENCE : PAUSE);
-    return;
-  }
   if (m->sampling) is_done = do_round(m, until) && is_done;
   if (!is_done) {
     wake_in(m, PAUSE);
     return;
   }
-  pm_snapshot_t *snapshot = m->sampling && m->heard ? pm__metering_take_snapshot(m) : NULL;
+  pm_snapshot_t *snapshot = m->sampling && m->heard ? pm__metering_thread_take(m) : NULL;
   /* Not without a rest, if it took longer than that. */
   if (m->sampling && m->announced && uv_now(m->loop) >= m->next_round) set_next_round(m);
   m->sampling = m->remembering = false;
@@ -148,7 +162,12 @@ void pm__monitor_start(pm_manager_t *m) {
 
 void pm__monitor_rest(pm_manager_t *m) {
   m->unfinished = false;
+  pm__metering_thread_rest(m);
   pm__metering_rest(m);
+}
+
+void pm__monitor_audience(pm_manager_t *m) {
+  pm__metering_thread_tell(m, m->listening & PM_LISTEN_METRICS, m->histories > 0);
 }
 
 /* ---- on request ------------------------------------------------------------------------- */
@@ -157,14 +176,23 @@ uint64_t pm__monitor_allowance(void) {
   return uv_hrtime() + allowance;
 }
 
+static void request_round(pm_manager_t *m) {
+  if (m->sampling && !m->metering.by_thread) return;
+  uint64_t now = uv_now(m->loop);
+  double first = is_off(m) ? INFINITY : m->next_round > now ? (double)(m->next_round - now) : 0;
+  if (has_thread(m, first)) {
+    pm__metering_thread_request(m);
+  } else {
+    begin_round(m, false);
+    wake_in(m, PAUSE);
+  }
+}
+
 void pm__monitor_refresh(pm__run_t *run, uint64_t until) {
   pm_manager_t *m = run->process->manager;
   int r = is_alive(run) ? pm__metering_refresh(run, until) : 0;
-  if (r == UV_EAGAIN)
-    m->unfinished = true;
-  else if (r == UV_EBUSY && !m->sampling)
-    begin_round(m, false);
-  else
-    return;
+  if (r == UV_EBUSY) request_round(m);
+  if (r != UV_EAGAIN) return;
+  m->unfinished = true;
   wake_in(m, PAUSE);
 }

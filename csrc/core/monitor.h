@@ -1,6 +1,6 @@
 /*
- * Metrics of the manager's own processes: sampled all together by one timer, in slices
- * between which the loop turns; and when somebody asks and the last sample is old.
+ * Metrics of the manager's own processes: sampled all together, of many by a thread on its own clock, of few by one
+ * timer, in slices between which the loop turns; and when somebody asks and the last sample is old.
  */
 #ifndef PM_CORE_MONITOR_H
 #define PM_CORE_MONITOR_H
@@ -12,6 +12,9 @@ void pm__monitor_start(pm_manager_t *m);
 
 /* Nothing lives any more: what samples of all keep open is given back. */
 void pm__monitor_rest(pm_manager_t *m);
+
+/* Somebody began to listen to samples, or to keep them, or does no more. */
+void pm__monitor_audience(pm_manager_t *m);
 
 /* Samples a run if its last sample is older than a second (20 ms in its first second).
  * Not longer than until (uv_hrtime): a large tree is left to the loop's next turns, and

@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "events.h"
 #include "log_file.h"
+#include "monitor.h"
 #include "private_dir.h"
 #include "process.h"
 #include "run.h"
@@ -41,7 +42,7 @@ int pm__process_new(pm_manager_t *m, pm_str_t id, pm__command_t *command, const 
   uv_timer_init(m->loop, &p->timer);
   if (!m->refd) uv_unref((uv_handle_t *)&p->timer);
   p->timer.data = p;
-  if (p->history.most > 0) m->histories++;
+  if (p->history.most > 0 && m->histories++ == 0) pm__monitor_audience(m);
   p->refs = 2; /* the table's and the timer's */
   pm__manager_hold(m);
   *out = p;
@@ -65,7 +66,7 @@ void pm__process_unref(pm__process_t *p) {
   pm__private_dir_remove_now(p);
   for (int i = 0; i < PM_STREAM_COUNT; i++)
     pm__log_ring_free(&p->logs[i]);
-  if (p->history.most > 0) m->histories--;
+  if (p->history.most > 0 && --m->histories == 0) pm__monitor_audience(m);
   pm__history_free(&p->history);
   pm__tally_free(&p->tally);
   pm__command_free(&p->command);

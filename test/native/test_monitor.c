@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "core/internal.h"
-#include "core/metering.h"
+#include "core/metering_thread.h"
 #include "core/monitor.h"
 #include "core/process.h"
 #include "pm_fixture.h"
@@ -20,10 +20,35 @@ static void listen_to(host_t *h, unsigned mask) {
   pm_manager_listen(h->m, LISTEN_ALL | mask);
 }
 
+typedef struct rounds {
+  uint64_t begun;
+  unsigned in_last; /* processes that the last one has seen so far */
+  bool running;
+} rounds_t;
+
+/* The loop's, or those of its thread. */
+static rounds_t rounds_of(host_t *h) {
+  pm__metering_t *t = pm__metering_lock(h->m);
+  const rounds_t rounds = {t->rounds, t->in_round, h->m->sampling || t->running || t->requested || t->pending};
+  pm__metering_unlock(t);
+  return rounds;
+}
+
 /* Without waiting: UV_RUN_ONCE would, for ever, once the timer that it begins with was the last one. */
 static void await_rest(host_t *h) {
-  while (h->m->sampling)
+  while (rounds_of(h).running)
     uv_run(&h->loop, UV_RUN_NOWAIT);
+}
+
+static void begin_round(host_t *h, bool is_told) {
+  pm__round_begin(pm__metering_lock(h->m), is_told);
+  pm__metering_unlock(&h->m->metering);
+}
+
+static bool go_on(host_t *h, uint64_t until) {
+  bool is_over = pm__round_go_on(pm__metering_lock(h->m), until);
+  pm__metering_unlock(&h->m->metering);
+  return is_over;
 }
 
 static void spawn_ready(host_t *h, const char *id, const char *const *argv) {
@@ -73,18 +98,18 @@ static void test_who_ends_within_a_round_is_not_told_of(void **state) {
   SPAWN_READY(h, "b", "say-ready");
   await_rest(h);
   uv_timer_stop(&h->m->monitor);
-  assert_false(pm__metering_begin_round(h->m, true, NULL));
-  assert_true(pm__metering_go_on(h->m, UINT64_MAX));
+  begin_round(h, true);
+  assert_true(go_on(h, UINT64_MAX));
   pm__metering_remove(h->m->first->run);
   pm__metering_remove(h->m->first->run);
-  pm_snapshot_t *snapshot = pm__metering_take_snapshot(h->m);
+  pm_snapshot_t *snapshot = pm__metering_thread_take(h->m);
   assert_int_equal(pm_snapshot_count(snapshot), 1);
   pm_snapshot_entry_t entry = pm_snapshot_at(snapshot, 0);
   assert_memory_equal(entry.id.base, "b", 1);
   assert_int_equal(entry.life, h->m->last->life);
   assert_true(pm_snapshot_size(snapshot) >= sizeof(entry));
   pm_snapshot_unref(snapshot);
-  assert_null(pm__metering_take_snapshot(h->m));
+  assert_null(pm__metering_thread_take(h->m));
 }
 
 /* A round of the timer that is due while one on request goes on comes after it. */
@@ -111,7 +136,7 @@ static void test_one_on_request_does_not_replace_one_of_the_timer(void **state) 
 static void test_nobody_is_told_who_does_not_listen(void **state) {
   host_t *h = *state;
   SPAWN_READY(h, "a", "say-ready");
-  while (h->m->rounds < 5)
+  while (rounds_of(h).begun < 5)
     host_pass_time(h, 20);
   assert_int_equal(host_count(h, NULL, PM_EVENT_METRICS), 0);
   assert_true(pm__metering_seen(h->m->first->run).complete);
@@ -122,7 +147,7 @@ static void test_nothing_is_sampled_while_nothing_runs(void **state) {
   host_t *h = *state;
   listen_to(h, PM_LISTEN_METRICS);
   host_pass_time(h, 100);
-  assert_int_equal(h->m->rounds, 0);
+  assert_int_equal(rounds_of(h).begun, 0);
   SPAWN_READY(h, "a", "say-ready");
   host_wait(h, NULL, PM_EVENT_METRICS, 1);
   host_end(h, "a");
@@ -130,9 +155,9 @@ static void test_nothing_is_sampled_while_nothing_runs(void **state) {
   host_pass_time(h, 100);
   assert_int_equal(host_count(h, NULL, PM_EVENT_METRICS), told);
   assert_false(uv_is_active((uv_handle_t *)&h->m->monitor));
-  uint64_t round = h->m->rounds;
+  uint64_t round = rounds_of(h).begun;
   host_pass_time(h, 60);
-  assert_int_equal(h->m->rounds, round);
+  assert_int_equal(rounds_of(h).begun, round);
 }
 
 /* ---- what is kept of it -------------------------------------------------------------------- */
@@ -202,6 +227,15 @@ static void test_samples_are_kept(void **state) {
   assert_int_equal(pm_process_history(h->m, str("a"), &everything, NULL, NULL, &sum), UV_ENOENT);
 }
 
+/* How many samples of a tree are kept. */
+static size_t history_of_tree(host_t *h) {
+  const pm_history_query_t everything = {0};
+  pm_history_summary_t sum;
+  assert_int_equal(pm_process_history(h->m, str("a"), &everything, NULL, NULL, &sum), 0);
+  assert_true(sum.count == 0 || sum.processes.max <= 43);
+  return sum.count;
+}
+
 static void test_none_are_kept_unasked(void **state) {
   host_t *h = *state;
   SPAWN_READY(h, "a", "say-ready");
@@ -219,62 +253,116 @@ static void start_enough(host_t *h) {
 }
 
 static void pass_round(host_t *h) {
-  for (uint64_t round = h->m->rounds; h->m->rounds < round + 2 || h->m->sampling;)
-    uv_run(&h->loop, UV_RUN_ONCE);
-}
-
-static unsigned seen_by_thread;
-
-/* Before the loop's thread does what is left. */
-static void on_looked(pm_manager_t *m) {
-  assert_false(m->closing);
-  seen_by_thread = m->metering.cursor ? 0 : m->metering.in_round;
-}
-
-static void await_thread(host_t *h) {
-  while (h->m->metering.under_way)
-    uv_run(&h->loop, UV_RUN_ONCE);
-}
-
-static void start_rounds_of_our_own(host_t *h) {
-  start_enough(h);
-  pass_round(h);
+  for (uint64_t round = rounds_of(h).begun; rounds_of(h).begun < round + 2;)
+    uv_run(&h->loop, UV_RUN_NOWAIT);
   await_rest(h);
-  h->m->options.value[PM_OPT_MONITOR_INTERVAL] = 0;
-  uv_timer_stop(&h->m->monitor);
 }
 
+/* The first round of many hands over to the thread. */
+static void start_with_thread(host_t *h) {
+  start_enough(h);
+  while (!h->m->metering.by_thread)
+    uv_run(&h->loop, UV_RUN_NOWAIT);
+}
+
+/* From now on there are none but those that are requested. */
+static void stop_rounds(host_t *h) {
+  pm__metering_t *t = pm__metering_lock(h->m);
+  t->next = t->interval = UINT64_MAX;
+  pm__metering_unlock(t);
+  await_rest(h);
+}
+
+static void await_round_begun(host_t *h, uint64_t since) {
+  while (rounds_of(h).begun == since)
+    uv_sleep(1);
+}
+
+/* Also while the loop is held up, which is not even woken for them. */
 static void test_another_thread_looks(void **state) {
   host_t *h = *state;
-  start_rounds_of_our_own(h);
-  h->m->first->run->seen.at = 0;
-  assert_true(pm__metering_begin_round(h->m, false, on_looked));
-  assert_true(h->m->metering.under_way);
+  start_with_thread(h);
+  assert_false(uv_is_active((uv_handle_t *)&h->m->monitor));
+  for (int i = 0; i < 5; i++)
+    await_round_begun(h, rounds_of(h).begun);
+  while (rounds_of(h).running)
+    uv_sleep(1);
+  assert_true(rounds_of(h).in_last >= 43); /* a keeper is one more */
+  assert_int_equal(pm__metering_seen(h->m->first->run).metrics.processes, 43);
   /* Meanwhile a status looks for itself. */
+  h->m->first->run->seen.at = 1;
   assert_int_equal(host_status(h, "a").processes, 43);
-  await_thread(h);
-  assert_true(seen_by_thread >= 43); /* a keeper is one more */
-  assert_int_equal(host_status(h, "a").processes, 43);
+}
+
+static void test_the_loop_hears_of_its_rounds_if_it_wants_to(void **state) {
+  host_t *h = *state;
+  start_with_thread(h);
+  assert_null(h->snapshot);
+  listen_to(h, PM_LISTEN_METRICS);
+  host_wait(h, NULL, PM_EVENT_METRICS, 3);
+  assert_int_equal(told_of(h, "a").metrics.processes, 43);
+  /* One at a time: while the loop is held up there is no other. */
+  while (!rounds_of(h).running)
+    uv_sleep(1);
+  uint64_t round = rounds_of(h).begun;
+  uv_sleep(100);
+  assert_int_equal(rounds_of(h).begun, round);
+  host_wait(h, NULL, PM_EVENT_METRICS, host_count(h, NULL, PM_EVENT_METRICS) + 2);
+  listen_to(h, 0);
+  await_rest(h);
+  size_t told = host_count(h, NULL, PM_EVENT_METRICS);
+  pass_round(h);
+  pass_round(h);
+  assert_int_equal(host_count(h, NULL, PM_EVENT_METRICS), told);
+}
+
+static void test_it_keeps_histories(void **state) {
+  host_t *h = *state;
+  start_with_thread(h);
+  while (history_of_tree(h) < 3)
+    host_pass_time(h, 20);
 }
 
 static void test_few_are_not_worth_a_thread(void **state) {
   host_t *h = *state;
   SPAWN_READY(h, "a", "say-ready");
   pass_round(h);
-  assert_false(pm__metering_begin_round(h->m, false, on_looked));
+  assert_false(h->m->metering.by_thread);
+  assert_false(h->m->metering.has_thread);
   host_end(h, "a");
+}
+
+/* It waits until there is something again. */
+static void test_the_thread_rests_with_the_manager(void **state) {
+  host_t *h = *state;
+  start_with_thread(h);
+  host_end(h, "a");
+  assert_false(h->m->metering.by_thread);
+  await_rest(h);
+  uint64_t round = rounds_of(h).begun;
+  host_pass_time(h, 100);
+  assert_int_equal(rounds_of(h).begun, round);
+  answer_t answer;
+  host_restart(h, "a", &answer);
+  assert_true(host_answer(h, &answer));
+  while (!h->m->metering.by_thread)
+    uv_run(&h->loop, UV_RUN_NOWAIT);
+  await_round_begun(h, rounds_of(h).begun);
 }
 
 /* Who is taken away is not looked at any more; host_close looks for descriptors that are left. */
 static void test_an_end_while_it_looks(void **state) {
   host_t *h = *state;
-  start_rounds_of_our_own(h);
-  assert_true(pm__metering_begin_round(h->m, false, on_looked));
+  start_with_thread(h);
+  stop_rounds(h);
+  uint64_t round = rounds_of(h).begun;
+  pm__metering_thread_request(h->m);
+  await_round_begun(h, round);
   pm__metering_remove(h->m->first->run);
   assert_null(h->m->metering.first);
   assert_int_equal(h->m->metering.room.open, 0);
   pm__metering_remove(h->m->first->run);
-  await_thread(h);
+  await_rest(h);
   host_end(h, "a");
 }
 
@@ -296,60 +384,31 @@ static void test_who_comes_within_a_round(void **state) {
 
 static void test_closing_while_it_looks(void **state) {
   host_t *h = *state;
-  start_rounds_of_our_own(h);
-  assert_true(pm__metering_begin_round(h->m, false, on_looked));
+  start_with_thread(h);
+  stop_rounds(h);
+  pm__metering_thread_request(h->m);
   host_begin_closing(h);
 }
 
-enum { THREADS = 4 };
-
-typedef struct held {
-  uv_work_t work;
-  uv_sem_t *go;
-} held_t;
-
-static void hold(uv_work_t *work) {
-  uv_sem_wait(((held_t *)work)->go);
-}
-
-static void after_hold(uv_work_t *work, int status) {
-  (void)status;
-  work->data = NULL;
-}
-
-static uv_sem_t go;
-
-/* All of the pool's. */
-static void hold_threads(host_t *h, held_t *held) {
-  assert_int_equal(uv_sem_init(&go, 0), 0);
-  for (int i = 0; i < THREADS; i++) {
-    held[i].go = &go;
-    held[i].work.data = h;
-    assert_int_equal(uv_queue_work(&h->loop, &held[i].work, hold, after_hold), 0);
-  }
-}
-
-static void free_threads(host_t *h, held_t *held) {
-  for (int i = 0; i < THREADS; i++)
-    uv_sem_post(&go);
-  for (int i = 0; i < THREADS; i++)
-    while (held[i].work.data)
-      uv_run(&h->loop, UV_RUN_ONCE);
-  uv_sem_destroy(&go);
-}
-
-/* Who holds all threads of the pool up does not hold up the samples. */
-static void test_no_thread_is_free(void **state) {
+/* What it was about to tell is told to nobody. */
+static void test_closing_before_the_loop_has_heard(void **state) {
   host_t *h = *state;
-  held_t held[THREADS];
+  start_with_thread(h);
+  listen_to(h, PM_LISTEN_METRICS);
+  await_round_begun(h, rounds_of(h).begun);
+  uv_sleep(50);
+  host_begin_closing(h);
+}
+
+/* Where no thread can be had the loop does all of it. */
+static void test_without_a_thread(void **state) {
+  host_t *h = *state;
+  h->m->metering.threadless = true;
+  listen_to(h, PM_LISTEN_METRICS);
   start_enough(h);
-  pass_round(h);
-  await_rest(h);
-  hold_threads(h, held);
-  pass_round(h);
-  assert_int_equal(host_status(h, "a").processes, 43);
-  free_threads(h, held);
-  pass_round(h);
+  host_wait(h, NULL, PM_EVENT_METRICS, 3);
+  assert_int_equal(told_of(h, "a").metrics.processes, 43);
+  assert_false(h->m->metering.has_thread);
 }
 
 /* ---- how long a turn takes -------------------------------------------------------------- */
@@ -364,13 +423,12 @@ static void start_trees(host_t *h) {
 
 /* Of the turns of a round. */
 static double longest_turn(host_t *h) {
-  uint64_t round = h->m->rounds;
   double longest = 0;
-  while (h->m->rounds == round || h->m->sampling) {
+  await_rest(h);
+  for (uint64_t round = rounds_of(h).begun; rounds_of(h).begun == round || rounds_of(h).running;) {
     double before = thread_ms();
-    uv_run(&h->loop, UV_RUN_ONCE);
-    double took = thread_ms() - before;
-    if (h->m->rounds != round && took > longest) longest = took;
+    uv_run(&h->loop, UV_RUN_NOWAIT);
+    longest = fmax(longest, thread_ms() - before);
   }
   return longest;
 }
@@ -393,13 +451,15 @@ static double time_of_whole_look(host_t *h) {
 static void test_no_turn_is_long(void **state) {
   host_t *h = *state;
   if (is_light("trees of hundreds")) return;
+  listen_to(h, PM_LISTEN_METRICS);
   start_trees(h);
   longest_turn(h);
+  assert_true(h->m->metering.by_thread);
   double by_thread = least_longest_turn(h);
-  held_t held[THREADS];
-  hold_threads(h, held);
+  pm__metering_thread_rest(h->m);
+  h->m->metering.threadless = true;
+  pm__monitor_start(h->m);
   double by_loop = least_longest_turn(h);
-  free_threads(h, held);
   await_rest(h);
   double whole = time_of_whole_look(h);
   print_message("ms of CPU, longest turn: %.2f, without a thread: %.2f; all of it: %.2f\n", by_thread, by_loop, whole);
@@ -415,8 +475,7 @@ static void test_a_status_does_not_take_long_either(void **state) {
   start_trees(h);
   host_pass_time(h, 1100);
   pm_manager_listen(h->m, 0);
-  h->m->options.value[PM_OPT_MONITOR_INTERVAL] = 0;
-  await_rest(h);
+  stop_rounds(h);
   for (int i = 0; i < 3; i++) {
     /* As old as can be. */
     for (pm__process_t *p = h->m->first; p; p = p->next)
@@ -442,12 +501,12 @@ static void test_processes_that_go_within_a_round(void **state) {
   uv_timer_stop(&h->m->monitor);
   pm__process_t *second = h->m->first->next, *third = second->next;
   third->run->seen.at = 0;
-  assert_false(pm__metering_begin_round(h->m, false, on_looked));
-  assert_false(pm__metering_go_on(h->m, 0));
+  begin_round(h, false);
+  assert_false(go_on(h, 0));
   assert_ptr_equal(h->m->metering.cursor, second->run);
   pm__metering_remove(second->run);
   assert_ptr_equal(h->m->metering.cursor, third->run);
-  assert_true(pm__metering_go_on(h->m, UINT64_MAX));
+  assert_true(go_on(h, UINT64_MAX));
   assert_true(third->run->seen.at > 0);
   h->m->cursor = second;
   pm__process_forget(second);
@@ -465,11 +524,15 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_samples_are_kept, open_with_history, host_teardown),
       cmocka_unit_test_setup_teardown(test_none_are_kept_unasked, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_another_thread_looks, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_the_loop_hears_of_its_rounds_if_it_wants_to, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_it_keeps_histories, open_with_history, host_teardown),
+      cmocka_unit_test_setup_teardown(test_the_thread_rests_with_the_manager, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_few_are_not_worth_a_thread, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_an_end_while_it_looks, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_who_comes_within_a_round, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_closing_while_it_looks, open_host, host_teardown),
-      cmocka_unit_test_setup_teardown(test_no_thread_is_free, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_closing_before_the_loop_has_heard, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_without_a_thread, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_no_turn_is_long, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_processes_that_go_within_a_round, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_a_status_does_not_take_long_either, open_host, host_teardown),
