@@ -246,18 +246,18 @@ typedef struct pm_event {
   pm_str_t id; /* of the process; not given for a limit of the manager */
   int pid;
   uint64_t restarts;
-  int code;           /* exit code, -1 when none is known */
-  const char *signal; /* "SIGKILL"; NULL when it was none */
-  double uptime;      /* seconds */
-  double delay;       /* ms */
-  uint64_t unsent;    /* bytes of stdin that never reached the command */
-  bool requested;     /* a stop or restart had been asked for */
-  const char *limit;  /* the option's name: "maxRestarts"; of an exit: the limit that ended it, NULL if none did */
-  double value;       /* of the limit */
-  double seen;        /* what there was of what it limits; NAN if nobody knows */
-  const char *action; /* what was done: "refuse", "restart", "stop", "event", "end" (by the kernel), "give-up" */
-  unsigned position;  /* in the queue; 1 is the next to be started */
-  uint64_t time;      /* of the metrics, microseconds since the epoch */
+  int code;                /* exit code, -1 when none is known */
+  const char *signal;      /* "SIGKILL"; NULL when it was none */
+  double uptime;           /* seconds */
+  double delay;            /* ms */
+  uint64_t unsent;         /* bytes of stdin that never reached the command */
+  bool requested;          /* a stop or restart had been asked for */
+  const char *limit;       /* the option's name: "maxRestarts"; of an exit: the limit that ended it, NULL if none did */
+  double value;            /* of the limit */
+  double seen;             /* what there was of what it limits; NAN if nobody knows */
+  const char *action;      /* what was done: "refuse", "restart", "stop", "event", "end" (by the kernel), "give-up" */
+  unsigned position;       /* in the queue; 1 is the next to be started */
+  uint64_t time;           /* of the metrics, microseconds since the epoch */
   pm_snapshot_t *snapshot; /* borrowed, see pm_snapshot_ref */
   const pm_error_t *error;
   const pm_stop_report_t *stop;

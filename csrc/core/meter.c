@@ -11,9 +11,15 @@ static const uint64_t tick = UINT64_C(10000000);
  * even if the processor was taken away meanwhile. */
 enum { LEAST = 8 };
 
+/* What is read of so many takes some tens of microseconds. */
+enum { MOST_AT_A_GLANCE = 16 };
+
 /* The longest that a list of children is believed, if nothing seems to have been
  * started since: what tells of it may be made up (lxcfs, sandboxes). */
 static const uint64_t list_lasts = UINT64_C(10000000000);
+
+/* The longest that the memory of those at rest is believed: not as long as the usual time between samples. */
+static const uint64_t memory_lasts = UINT64_C(4000000000);
 
 void pm__meter_init(pm__meter_t *m, pm__meter_room_t *room, int command, int keeper, int inner_keeper) {
   *m = (pm__meter_t){.room = room, .command = command, .keeper = keeper, .inner_keeper = inner_keeper};
@@ -46,6 +52,7 @@ static bool is_to_list(const pm__meter_t *m, uint64_t last_pid, uint64_t now) {
 static void begin_look(pm__meter_t *m, uint64_t last_pid) {
   m->began = pm__metrics_now();
   m->last_pid = last_pid;
+  m->reads_memory = m->began - m->memory_at >= memory_lasts;
   begin(m, is_to_list(m, last_pid, m->began));
 }
 
@@ -191,11 +198,12 @@ static void add_cpu(pm__meter_t *m) {
   m->used.system += settle(&system, &m->ahead.system);
 }
 
-static void add_up(pm__meter_t *m) {
-  m->memory = m->threads = m->processes = 0;
-  for (int i = 0; i < m->next.count; i++) {
-    const pm__member_t *member = &m->next.at[i];
+static void add_up(pm__meter_t *m, const pm__members_t *members) {
+  m->memory = m->own_memory = m->threads = m->processes = 0;
+  for (int i = 0; i < members->count; i++) {
+    const pm__member_t *member = &members->at[i];
     if (member->gone || member->outside || !member->usage.lives) continue;
+    if (member->pid == m->command) m->own_memory = member->usage.memory;
     m->memory += member->usage.memory;
     m->threads += member->usage.threads;
     m->processes++;
@@ -207,24 +215,28 @@ static uint64_t total(pm__cpu_time_t time) {
   return time.user + time.system;
 }
 
+static void add_to_windows(pm__meter_t *m, uint64_t at) {
+  pm__cpu_window_add(&m->cpu, total(m->used), at);
+  pm__cpu_window_add(&m->own_cpu, total(m->own_used), at);
+}
+
 static void complete(pm__meter_t *m, const pm__usage_t *command) {
   for (int i = 0; i < m->members.count; i++)
     m->members.at[i].gone = true; /* until it is found in the new list */
   add_cpu(m);
-  add_up(m);
+  add_up(m, &m->next);
   m->own_used = command->own;
-  m->own_memory = command->memory;
   if (!m->complete) {
     pm__cpu_window_start(&m->cpu, 0, command->start_time);
     pm__cpu_window_start(&m->own_cpu, 0, command->start_time);
   }
-  pm__cpu_window_add(&m->cpu, total(m->used), m->read_at);
-  pm__cpu_window_add(&m->own_cpu, total(m->own_used), m->read_at);
+  add_to_windows(m, m->read_at);
   if (m->listing) {
     m->listed_at = m->began;
     m->listed_pid = m->last_pid;
   }
   m->looked_at = m->began;
+  if (m->reads_memory) m->memory_at = m->began;
   m->lost_one = m->losing;
   m->complete = true;
   m->looking = false;
@@ -295,6 +307,38 @@ int pm__meter_look(pm__meter_t *m, uint64_t last_pid, uint64_t until) {
   complete(m, &m->next.at[place].usage);
   keep(m);
   return 0;
+}
+
+/* ---- a glance ----------------------------------------------------------------------------- */
+
+static bool are_at_rest(const pm__meter_t *m) {
+  for (int i = 0; i < m->members.count; i++) {
+    const pm__member_t *member = &m->members.at[i];
+    if (!member->outside && !pm__meter_is_at_rest(member)) return false;
+  }
+  return true;
+}
+
+static bool read_memory(pm__meter_t *m) {
+  for (int i = 0; i < m->members.count; i++) {
+    pm__member_t *member = &m->members.at[i];
+    if (!member->outside && pm__meter_read_memory(member, &member->usage.memory) != 0) return false;
+  }
+  return true;
+}
+
+bool pm__meter_glance(pm__meter_t *m) {
+  uint64_t now = pm__metrics_now();
+  if (!m->complete || m->looking || m->lost_one || m->members.count > MOST_AT_A_GLANCE) return false;
+  if (now - m->listed_at >= list_lasts || !are_at_rest(m)) return false;
+  if (now - m->memory_at >= memory_lasts) {
+    if (!read_memory(m)) return false;
+    add_up(m, &m->members);
+    m->memory_at = now;
+  }
+  m->looked_at = now;
+  add_to_windows(m, now);
+  return true;
 }
 
 /* Better what has been seen so far of a large tree than nothing. */

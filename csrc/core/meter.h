@@ -52,6 +52,7 @@ typedef struct pm__meter {
   pm__members_t members; /* as of the last complete look */
   unsigned open;         /* its descriptors in the room */
   uint64_t looked_at;    /* when it began, pm__metrics_now */
+  uint64_t memory_at;    /* when the memory of all was read */
   uint64_t listed_at;    /* when children were last asked for */
   uint64_t listed_pid;   /* pm__metrics_last_pid before that */
   bool lost_one;         /* somebody of a list of children was not taken in */
@@ -59,11 +60,12 @@ typedef struct pm__meter {
 
   /* The look under way. */
   bool looking;
-  bool listing; /* it asks each for its children */
-  bool all;     /* also for those that seem to be the same as last time */
-  bool losing;  /* becomes lost_one */
-  int at;       /* who is next */
-  int rest;     /* from here on: those that nobody has named as a child */
+  bool listing;      /* it asks each for its children */
+  bool reads_memory; /* also of those who have not run */
+  bool all;          /* also for those that seem to be the same as last time */
+  bool losing;       /* becomes lost_one */
+  int at;            /* who is next */
+  int rest;          /* from here on: those that nobody has named as a child */
   uint64_t began;
   uint64_t read_at; /* when what the command has used was read */
   uint64_t last_pid;
@@ -80,8 +82,14 @@ void pm__meter_init(pm__meter_t *m, pm__meter_room_t *room, int command, int kee
  * is what pm__metrics_last_pid has said not after this call, is another one than last
  * time, or 0, if one has gone, and every ten seconds. 0: it is complete. UV_EAGAIN: go on later.
  * Else why the command cannot be looked at, and the look is given up; UV_ESRCH: it has
- * been reaped, or its pid is somebody else's. Figures change with complete looks only. */
+ * been reaped, or its pid is somebody else's. Figures change with complete looks only. Memory, which others can take
+ * from those at rest, is read of these every four seconds. */
 int pm__meter_look(pm__meter_t *m, uint64_t last_pid, uint64_t until);
+
+/* What most looks come to: nobody of a small tree has run since the last, so nobody can have started or waited for
+ * anything, whatever was started elsewhere. Then it is as if there had been a complete look. False: there has to be
+ * one; no figure is changed. */
+bool pm__meter_glance(pm__meter_t *m);
 
 /* The figures of the last complete look, for the embedder; before the first, zeros, but for the memory
  * that it has seen so far. */

@@ -17,12 +17,13 @@ static bool is_free(const pm__meter_t *m, const pm__member_t *member, pm__kept_k
   return member->pid == m->command && kind == PM__KEPT_USAGE;
 }
 
-/* A large tree leaves a quarter of the room to the others. */
+/* A large tree leaves a quarter of the room to the others, and takes more than its share only when it has been
+ * looked at before: most are not looked at again by who asks for any process. */
 static bool is_to_keep(const pm__meter_t *m, const pm__member_t *member, pm__kept_kind_t kind) {
   const pm__meter_room_t *room = m->room;
   if (is_free(m, member, kind)) return true;
   if (room->open >= room->most || atomic_load(&open_in_all) >= pm__metrics_most_open()) return false;
-  return m->open < PM__METER_OPEN || room->open < room->most / 4 * 3;
+  return m->open < PM__METER_OPEN || (m->complete && room->open < room->most / 4 * 3);
 }
 
 static bool count_open(pm__meter_t *m, const pm__member_t *member, pm__kept_kind_t kind) {
@@ -93,7 +94,16 @@ static bool has_rested(pm__meter_t *m, pm__member_t *member, const pm__usage_t *
   return runs != 0 && runs == last && !before->running;
 }
 
-static int read_memory(const pm__member_t *member, uint64_t *out) {
+/* Nothing is noted: whoever is not at rest is looked at after this. */
+bool pm__meter_is_at_rest(const pm__member_t *member) {
+  uint64_t runs = 0;
+  const pm__usage_t *usage = &member->usage;
+  if (!usage->lives || usage->running || usage->threads != 1 || member->runs == 0) return false;
+  if (member->kept[PM__KEPT_RUNS].fd < 0) return false;
+  return pm__metrics_read_runs(member->kept[PM__KEPT_RUNS], &runs) == 0 && runs == member->runs;
+}
+
+int pm__meter_read_memory(const pm__member_t *member, uint64_t *out) {
   return member->kept[PM__KEPT_MEMORY].fd >= 0 ? pm__metrics_read_memory(member->kept[PM__KEPT_MEMORY], out) : UV_EBADF;
 }
 
@@ -126,11 +136,10 @@ int pm__meter_read_usage(pm__meter_t *m, pm__member_t *member, const pm__usage_t
   *at = pm__metrics_now();
   if (rested) {
     member->usage = *before;
-    if (member->outside || read_memory(member, &member->usage.memory) == 0) return 0;
+    if (member->outside || !m->reads_memory) return 0;
+    if (pm__meter_read_memory(member, &member->usage.memory) == 0) return 0;
   }
-  /* A large tree may be looked at but once. */
-  if (!member->outside && (before || m->open < PM__METER_OPEN))
-    is_open(m, member, PM__KEPT_MEMORY, pm__metrics_open_memory);
+  if (!member->outside) is_open(m, member, PM__KEPT_MEMORY, pm__metrics_open_memory);
   int r = read_usage(m, member);
   /* They may be short because of what is open beside it. */
   if (r == UV_EMFILE || r == UV_ENFILE) {
@@ -138,7 +147,7 @@ int pm__meter_read_usage(pm__meter_t *m, pm__member_t *member, const pm__usage_t
     r = read_usage(m, member);
   }
   *at = pm__metrics_now();
-  if (r == 0 && member->usage.lives && read_memory(member, &member->usage.memory) == UV_ESRCH)
+  if (r == 0 && member->usage.lives && pm__meter_read_memory(member, &member->usage.memory) == UV_ESRCH)
     drop(m, member, PM__KEPT_MEMORY);
   if (r != 0) member->runs = 0;
   return r;

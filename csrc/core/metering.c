@@ -104,6 +104,12 @@ int pm__metering_measure(pm__run_t *run, bool pss, pm_measure_t **out) {
   return r;
 }
 
+static bool glance(pm__run_t *run) {
+  if (!pm__meter_glance(&run->meter)) return false;
+  publish(run, uv_hrtime());
+  return true;
+}
+
 /* False: there is more to do. */
 static bool look(pm__run_t *run, uint64_t last_pid, uint64_t until) {
   int r = pm__meter_look(&run->meter, last_pid, until);
@@ -121,6 +127,7 @@ static int refresh(pm__metering_t *t, pm__run_t *run, uint64_t until) {
   uint64_t now = uv_hrtime();
   if (is_fresh(run, now)) return 0;
   if (now >= until) return UV_EBUSY;
+  if (glance(run)) return 0;
   return look(run, pm__metrics_last_pid(&t->room.starts), until) ? 0 : UV_EAGAIN;
 }
 
@@ -170,7 +177,7 @@ void pm__round_begin(pm__metering_t *t, bool is_told) {
 
 bool pm__round_go_on(pm__metering_t *t, uint64_t until) {
   while (t->cursor) {
-    if (!look(t->cursor, t->last_pid, until)) return false;
+    if (!glance(t->cursor) && !look(t->cursor, t->last_pid, until)) return false;
     if (t->snapshot && t->cursor->seen.complete) put_into_snapshot(t, t->cursor);
     t->in_round += (unsigned)t->cursor->meter.members.count;
     t->cursor = t->cursor->metered_next;

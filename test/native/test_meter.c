@@ -503,11 +503,16 @@ static void test_usage_of_who_rests_is_not_read(void **state) {
 
   assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
   usage = mark(f, other.pid);
-  /* But for its memory. */
+  /* But for its memory, now and then. */
   memory = f->meter.memory;
   usage->memory = 1;
+  f->meter.memory_at = pm__metrics_now();
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  assert_true(f->meter.memory < memory);
+  f->meter.memory_at = 0;
   assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
   assert_true(f->meter.memory == memory);
+  assert_true(f->meter.memory_at == f->meter.looked_at);
   worker_do(&other, 'b');
   assert_about(look(f), WORKER_BURN_NS);
   assert_int_equal(member(f, other.pid)->usage.ppid, getpid());
@@ -528,6 +533,53 @@ static void test_usage_of_who_rests_is_not_read(void **state) {
   assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
   assert_int_equal(member(f, other.pid)->usage.ppid, getpid());
   worker_end(&other);
+}
+
+/* Nobody can have started anything, whatever has been started elsewhere. */
+static void test_a_glance_at_those_who_rest(void **state) {
+  fixture_t *f = *state;
+  worker_t other = worker_start();
+  uint64_t memory, listed_at;
+
+  assert_false(pm__meter_glance(&f->meter));
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  mark(f, f->command.pid);
+  mark(f, other.pid);
+  listed_at = f->meter.listed_at;
+  f->meter.looked_at = f->meter.cpu.at = 0;
+  assert_true(pm__meter_glance(&f->meter));
+  assert_true(f->meter.looked_at > 0 && f->meter.cpu.at == f->meter.looked_at);
+  assert_true(f->meter.listed_at == listed_at);
+  assert_int_equal(f->meter.processes, 2);
+  /* Memory is looked at now and then. */
+  memory = f->meter.memory;
+  member(f, other.pid)->usage.memory = 1;
+  assert_true(pm__meter_glance(&f->meter));
+  assert_true(f->meter.memory == memory);
+  f->meter.memory = f->meter.own_memory = f->meter.memory_at = 0;
+  assert_true(pm__meter_glance(&f->meter));
+  assert_true(f->meter.memory == memory && member(f, other.pid)->usage.memory > 1);
+  assert_true(f->meter.own_memory > 0 && f->meter.own_memory < memory);
+  /* The list of children is not believed for ever. */
+  f->meter.listed_at = 0;
+  assert_false(pm__meter_glance(&f->meter));
+  f->meter.listed_at = listed_at;
+  /* Somebody was missed; somebody has run, or is gone; that changes nothing. */
+  f->meter.lost_one = true;
+  assert_false(pm__meter_glance(&f->meter));
+  f->meter.lost_one = false;
+  assert_true(pm__meter_glance(&f->meter));
+  worker_do(&other, 'b');
+  assert_false(pm__meter_glance(&f->meter));
+  assert_false(pm__meter_glance(&f->meter));
+  assert_about(look(f), WORKER_BURN_NS);
+  mark(f, f->command.pid);
+  mark(f, other.pid);
+  assert_true(pm__meter_glance(&f->meter));
+  worker_end(&other);
+  assert_false(pm__meter_glance(&f->meter));
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  assert_int_equal(f->meter.processes, 1);
 }
 
 /* Asleep, it is given another one. */
@@ -650,6 +702,7 @@ int main(void) {
       METER_TEST(test_children_are_listed_when_something_was_started),
       METER_TEST(test_the_last_pid_tells_of_a_start),
       METER_TEST(test_usage_of_who_rests_is_not_read),
+      METER_TEST(test_a_glance_at_those_who_rest),
       METER_TEST(test_parent_of_who_rests),
       METER_TEST(test_what_a_look_in_vain_has_read_is_not_lost),
       METER_TEST(test_no_descriptor),
