@@ -75,6 +75,54 @@ static void test_of_another_under_its_number(void **state) {
   assert_int_equal(pm__share_read(pid, start_time, &share), UV_ESRCH);
 }
 
+static bool is_zombie(int pid) {
+  siginfo_t info = {0};
+  return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+/* A child that touches so much, until it is killed. */
+static int start_holder(size_t size) {
+  char byte;
+  int ends[2];
+  assert_int_equal(pipe(ends), 0);
+  int pid = fork();
+  assert_true(pid >= 0);
+  if (pid == 0) {
+    alarm(60);
+    memset(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 1, size);
+    if (write(ends[1], "", 1) == 1) pause();
+    _exit(1);
+  }
+  assert_int_equal(read(ends[0], &byte, 1), 1);
+  close(ends[0]);
+  close(ends[1]);
+  return pid;
+}
+
+/* While it gives back what it had there is nothing to read, and it is no zombie yet: that is an end,
+ * not a kernel that tells nobody. */
+static void test_of_one_that_is_ending(void **state) {
+  (void)state;
+  int pid = start_holder(64 * MB);
+  uint64_t share, start_time = start_time_of(pid);
+  pm__metrics_source_t source;
+  pm__usage_t usage;
+  int ended = 0;
+  assert_int_equal(pm__metrics_open(pid, &source), 0);
+  kill(pid, SIGKILL);
+  /* Read before that, it would be the reader who gives it back. */
+  do
+    assert_int_equal(pm__metrics_read(source, &usage), 0);
+  while (usage.memory > 0 && usage.lives);
+  while (!is_zombie(pid)) {
+    assert_int_equal(pm__share_read(pid, start_time, &share), UV_ESRCH);
+    ended++;
+  }
+  print_message("%d reads found it ending\n", ended);
+  pm__metrics_close(source);
+  assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 static void test_leaves_no_descriptor(void **state) {
   (void)state;
   uint64_t share;
@@ -171,6 +219,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_of_one),
       cmocka_unit_test(test_of_another_under_its_number),
+      cmocka_unit_test(test_of_one_that_is_ending),
       cmocka_unit_test(test_leaves_no_descriptor),
       cmocka_unit_test(test_of_a_tree),
       cmocka_unit_test(test_short_of_descriptors),
