@@ -337,7 +337,8 @@ void *pm_manager_data(const pm_manager_t *m);
 /* "clone" (Linux, constant time) or "uv_spawn" (portable). */
 const char *pm_manager_backend(const pm_manager_t *m);
 
-/* No more processes: pm_process_spawn and restarts answer UV_ECANCELED from now on. */
+/* No more processes: pm_process_spawn and restarts answer UV_ECANCELED from now on. Who waits for an
+ * automatic restart has ended when its time comes. */
 void pm_manager_refuse_new(pm_manager_t *m);
 
 typedef void (*pm_closed_cb)(void *arg);

@@ -50,7 +50,7 @@ declare class ProcessManager extends EventEmitter {
    * same id. A wait for an automatic restart is cut short.
    *
    * @returns whether it runs again; false for an unknown id. Rejects with `ERR_PROCESS_LIMIT` at the process limit, with
-   * `ERR_MEMORY_LIMIT` while `maxTotalMemory` is reached,
+   * `ERR_MEMORY_LIMIT` while `maxTotalMemory` is reached if it does not run (one that waits for a restart goes on waiting),
    * and with `ERR_LOG_FILE_IN_USE` if another live process has been given its log file
    */
   restartProcess(processId: string): Promise<boolean>

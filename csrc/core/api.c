@@ -178,10 +178,17 @@ int pm_process_stop(pm_manager_t *m, pm_str_t id, double timeout, pm_done_cb cb,
   return 0;
 }
 
+/* Who waits for a restart is counted among the processes, but uses nothing yet. */
+static int check_restart(pm_manager_t *m, const pm__process_t *p, pm_error_t *error) {
+  bool waits = p->state == PM__BACKOFF || p->state == PM__QUEUED;
+  if (!pm__process_is_live(p) || m->refuses) return check_room(m, error);
+  return waits ? pm__memory_check_room(m, error) : 0;
+}
+
 int pm_process_restart(pm_manager_t *m, pm_str_t id, pm_done_cb cb, void *arg, pm_error_t *error) {
   pm__process_t *p = pm__table_find(m, id);
   if (!p) return UV_ENOENT;
-  int r = pm__process_is_live(p) && !m->refuses ? 0 : check_room(m, error);
+  int r = check_restart(m, p, error);
   if (r == 0 && !pm__process_is_live(p)) r = check_own_log_file(m, p, error);
   if (r != 0) return r;
   pm__waiter_t *w = new_waiter(cb, arg);

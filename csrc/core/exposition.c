@@ -107,7 +107,7 @@ static const family_t families[] = {
     ONE("mcp_process_last_exit_signal", GAUGE, PM_FIGURE_EXIT_SIGNAL,
         "Number of the signal that the last end was due to, if it was."),
     ONE("mcp_process_limits_reached_total", COUNTER, PM_FIGURE_LIMITS_REACHED,
-        "How often the process has reached one of its limits."),
+        "How often the process has reached one of its limits, or was ended for the manager's."),
     {"mcp_process_cpu_seconds_total",
      "CPU time that the command and all that it started have used, over all starts.",
      {{PM_FIGURE_USER, "mode=\"user\""}, {PM_FIGURE_SYSTEM, "mode=\"system\""}},
@@ -255,7 +255,7 @@ static void put_manager(text_t *t, const pm_report_t *report) {
   put_total(t, "mcp_process_manager_spawned_processes_total", COUNTER, report->totals.spawned,
             "Processes that the manager has taken on.");
   put_total(t, "mcp_process_manager_limits_reached_total", COUNTER, report->totals.limits_reached,
-            "How often a limit of the manager was reached.");
+            "How often a limit of the manager was reached, whether a process was ended for it or not.");
 }
 
 int pm_report_text(pm_report_t *report, pm_str_t *out) {

@@ -28,6 +28,7 @@
 typedef struct pm__process pm__process_t;
 typedef struct pm__run pm__run_t;
 typedef struct pm__log_file pm__log_file_t;
+typedef struct pm__shares pm__shares_t;
 
 /* ---- one stream of output ------------------------------------------------ */
 
@@ -90,6 +91,7 @@ typedef struct pm__memory_watch {
   uint64_t share_until;    /* so long it is believed */
   uint64_t share_due;      /* not to be read again before */
   uint64_t share_at;       /* when it was read last; 0: never */
+  bool share_is_part;      /* no more was read, since that was enough */
   bool wants_share;        /* waits for that to be read */
   bool is_read;            /* it is being read */
   bool over;               /* that it has reached its limit has been told */
@@ -107,9 +109,9 @@ typedef struct pm__memory {
   bool over;       /* that maxTotalMemory was reached has been told */
   bool collecting; /* the share of each is being read, to compare the total */
   uint64_t collect_began;
-  uint64_t spent;       /* by a thread on reading them, ns */
-  uint64_t collect_due; /* not to be begun again before */
-  bool reading;         /* the thread pool is at work */
+  uint64_t spent;        /* by a thread on reading them, ns */
+  uint64_t collect_due;  /* not to be begun again before */
+  pm__shares_t *reading; /* the thread pool is at work; NULL: it is not */
 } pm__memory_t;
 
 /* ---- starts that wait for their turn ---------------------------------------- */

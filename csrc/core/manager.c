@@ -306,7 +306,7 @@ void pm_manager_close(pm_manager_t *m, pm_closed_cb cb, void *arg) {
   pm__manager_hold(m); /* while this function works */
   pm__metering_thread_end(m);
   uv_idle_stop(&m->turn);
-  uv_timer_stop(&m->memory.timer);
+  pm__memory_close(m);
   uv_timer_stop(&m->spawn_queue.timer);
   pm__waiter_t *waiters = forget_all(m);
   pm__events_discard(m);

@@ -51,7 +51,8 @@ static pm_memory_action_t action_of(const pm__run_t *run) {
  * long. */
 static double estimate(const pm__memory_watch_t *w, uint64_t now) {
   uint64_t sum = w->share + (w->resident - w->share_resident);
-  return (double)(w->share == 0 || sum > w->resident || now >= w->share_until ? w->resident : sum);
+  bool is_known = w->share > 0 && !w->share_is_part && now < w->share_until;
+  return (double)(is_known && sum < w->resident ? sum : w->resident);
 }
 
 /* A process has no page twice, so that the tree has at least as much. */
@@ -104,16 +105,20 @@ static void arm(pm_manager_t *m, uint64_t began) {
 
 /* ---- what is done ------------------------------------------------------------------------ */
 
+/* One of the manager counts as such also if somebody is ended for it. */
 static void tell(pm_manager_t *m, pm__process_t *p, pm_option_index_t limit, double seen, const char *action) {
   pm_event_t *event = &pm__events_add(m, p, PM_EVENT_LIMIT)->event;
+  if (p && limit == PM_OPT_MAX_TOTAL_MEMORY) m->limits_reached++;
   event->limit = pm_option_table[limit].name;
   event->value = (p && limit == PM_OPT_LIMIT_MEMORY ? &p->options : &m->options)->value[limit];
   event->seen = seen;
   event->action = action;
 }
 
+/* Whoever has ended by itself has, also if the loop was held up and has not heard of it. */
 static bool may_be_ended(const pm__run_t *run) {
-  return run->process->run == run && run->process->state == PM__RUNNING && !run->child.ended;
+  return run->process->run == run && run->process->state == PM__RUNNING && !run->child.ended &&
+         !pm__child_has_news(&run->child);
 }
 
 /* used: by the tree. seen: what is told, of the tree or of all. */
@@ -158,20 +163,41 @@ static void judge(pm__run_t *run, double used) {
 static void judge_total(pm_manager_t *m);
 static void read_next(pm_manager_t *m);
 
+/* All that was to be read has ended meanwhile: there is nothing to judge, and the next look
+ * tells what there is now. */
+static void note_end(pm__run_t *run, uint64_t now) {
+  pm__memory_watch_t *w = &run->memory;
+  w->resident = w->share = w->share_resident = 0;
+  w->growth = 0;
+  w->due = now;
+}
+
+/* A part is enough for a limit of its own, but not for that of all together. */
+static void note_part(pm__run_t *run, const pm__shares_t *shares, uint64_t now) {
+  pm__memory_watch_t *w = &run->memory;
+  w->share_is_part = shares->sum >= shares->enough;
+  if (!w->share_is_part || !run->process->manager->memory.collecting) return;
+  w->wants_share = true;
+  w->share_at = 0;
+  w->share_due = now;
+}
+
 /* One that may not be read is taken for what is resident. */
 static void note_share(pm__run_t *run, const pm__shares_t *shares) {
   pm__memory_watch_t *w = &run->memory;
   uint64_t now = uv_hrtime(), rest = PARTS * shares->took;
   w->share_at = now;
+  if (!w->on) return;
+  if (shares->is_known && shares->found == 0) {
+    note_end(run, now);
+    return;
+  }
   w->share = shares->is_known && shares->sum > 0 ? shares->sum : w->resident;
   w->share_resident = w->read_resident < w->resident ? w->read_resident : w->resident;
   w->share_due = now + (w->over ? rest : shares->took);
   w->share_until = now + (rest > share_lasts ? rest : share_lasts);
-  /* If all of it has ended meanwhile there is nothing to judge. */
-  if (w->on && shares->is_known && shares->found == 0)
-    w->due = now;
-  else if (w->on)
-    judge(run, (double)w->share);
+  note_part(run, shares, now);
+  judge(run, (double)w->share);
 }
 
 /* That it could not be read just now says nothing of the tree. */
@@ -184,7 +210,8 @@ static void try_again(pm__run_t *run) {
 static void on_shares(pm__shares_t *shares, int status) {
   pm__run_t *run = shares->data;
   pm_manager_t *m = run->process->manager;
-  m->memory.reading = run->memory.is_read = false;
+  m->memory.reading = NULL;
+  run->memory.is_read = false;
   m->memory.spent += shares->took;
   pm__events_deliver(m);
   if (!m->closing) {
@@ -206,11 +233,11 @@ static bool begin_reading(pm_manager_t *m, pm__run_t *run) {
   pm__memory_watch_t *w = &run->memory;
   double limit = limit_now(run);
   uint64_t enough = m->memory.collecting || limit >= 0x1p63 ? UINT64_MAX : (uint64_t)limit;
-  if (pm__shares_begin(m->loop, &w->meter, enough, on_shares, run) != 0) return false;
+  if (pm__shares_begin(m->loop, &w->meter, enough, on_shares, run, &m->memory.reading) != 0) return false;
   pm__run_opened(run);
   w->read_resident = w->resident;
   w->wants_share = false;
-  w->is_read = m->memory.reading = true;
+  w->is_read = true;
   return true;
 }
 
@@ -417,6 +444,7 @@ void pm__memory_unwatch(pm__run_t *run) {
   if (!run->memory.on) return;
   double used = estimate(&run->memory, 0);
   run->memory.on = false;
+  if (run->memory.is_read) pm__shares_leave_off(m->memory.reading);
   m->memory.total = m->memory.total > used ? m->memory.total - used : 0;
   take_out(m, run);
   /* Whether that was enough is to be known now, not when the shares would be due again. */
@@ -427,4 +455,9 @@ void pm__memory_unwatch(pm__run_t *run) {
   m->memory.over = m->memory.collecting = false;
   pm__metrics_close_starts(&m->memory.room.starts);
   uv_timer_stop(&m->memory.timer);
+}
+
+void pm__memory_close(pm_manager_t *m) {
+  uv_timer_stop(&m->memory.timer);
+  if (m->memory.reading) pm__shares_leave_off(m->memory.reading);
 }

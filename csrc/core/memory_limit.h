@@ -22,6 +22,9 @@ void pm__memory_watch(pm__run_t *run);
 /* Does nothing if it is not watched. */
 void pm__memory_unwatch(pm__run_t *run);
 
+/* Nothing is looked at any more; a reading under way is left off. */
+void pm__memory_close(pm_manager_t *m);
+
 /* Whether maxTotalMemory was reached at the last look: then nothing is to be started. */
 bool pm__memory_is_short(const pm_manager_t *m);
 

@@ -19,6 +19,7 @@ typedef void (*action_t)(pm__process_t *p);
 static void launch(pm__process_t *p);
 static void start_again(pm__process_t *p);
 static void start_by_timer(pm__process_t *p);
+static void start_by_turn(pm__process_t *p);
 static void start_by_request(pm__process_t *p);
 static void enter_running(pm__process_t *p);
 static void enter_refused(pm__process_t *p);
@@ -62,7 +63,7 @@ static const action_t actions[PM__STATE_COUNT][PM__INPUT_COUNT] = {
                       [PM__RESTART] = start_after_sweep,
                       [PM__DEADLINE] = pm__ladder_continue},
     [PM__BACKOFF] = {[PM__STOP] = cancel_restart, [PM__RESTART] = start_by_request, [PM__DEADLINE] = start_by_timer},
-    [PM__QUEUED] = {[PM__STOP] = cancel_restart, [PM__RESTART] = start_by_request, [PM__DEADLINE] = start_again},
+    [PM__QUEUED] = {[PM__STOP] = cancel_restart, [PM__RESTART] = start_by_request, [PM__DEADLINE] = start_by_turn},
     [PM__EXITED] = {[PM__STOP] = answer_stopped, [PM__RESTART] = start_by_request},
     [PM__FAILED] = {[PM__STOP] = answer_stopped, [PM__RESTART] = start_by_request},
 };
@@ -177,7 +178,23 @@ static void start_again(pm__process_t *p) {
   launch(p);
 }
 
+/* Nobody is started any more: it has ended, as it had when it began to wait. */
+static void end_waiting(pm__process_t *p) {
+  set_state(p, p->fault ? PM__FAILED : PM__EXITED);
+}
+
+static void start_by_turn(pm__process_t *p) {
+  if (p->manager->refuses)
+    end_waiting(p);
+  else
+    start_again(p);
+}
+
 static void start_by_timer(pm__process_t *p) {
+  if (p->manager->refuses) {
+    end_waiting(p);
+    return;
+  }
   if (pm__spawn_queue_admits(p->manager)) {
     start_again(p);
     return;

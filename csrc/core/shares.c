@@ -13,6 +13,7 @@ static void read_all(uv_work_t *work) {
   pm__shares_t *shares = work->data;
   uint64_t began = uv_hrtime();
   for (int i = 0; i < shares->count && shares->is_known && shares->r == 0 && shares->sum < shares->enough; i++) {
+    if (atomic_load(&shares->left_off)) break;
     uint64_t share = 0;
     int r = pm__share_read(shares->targets[i].pid, shares->targets[i].start_time, &share);
     if (r == 0) shares->sum += share;
@@ -30,7 +31,8 @@ static void after_all(uv_work_t *work, int status) {
   shares->cb(shares, status);
 }
 
-int pm__shares_begin(uv_loop_t *loop, const pm__meter_t *meter, uint64_t enough, pm__shares_cb cb, void *data) {
+int pm__shares_begin(uv_loop_t *loop, const pm__meter_t *meter, uint64_t enough, pm__shares_cb cb, void *data,
+                     pm__shares_t **out) {
   size_t room = (size_t)meter->members.count;
   pm__shares_t *shares = pm__calloc(1, sizeof(*shares) + room * sizeof(*shares->targets));
   if (!shares) return UV_ENOMEM;
@@ -46,6 +48,14 @@ int pm__shares_begin(uv_loop_t *loop, const pm__meter_t *meter, uint64_t enough,
     shares->targets[shares->count++].start_time = member->usage.start_time;
   }
   int r = uv_queue_work(loop, &shares->work, read_all, after_all);
-  if (r != 0) pm__free(shares);
+  if (r != 0)
+    pm__free(shares);
+  else
+    *out = shares;
   return r;
+}
+
+void pm__shares_leave_off(pm__shares_t *shares) {
+  atomic_store(&shares->left_off, true);
+  uv_cancel((uv_req_t *)&shares->work);
 }

@@ -1,11 +1,14 @@
 /* Limits of memory: when trees are looked at, what is compared, what is done. */
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "core/internal.h"
 #include "core/process.h"
+#include "core/shares.h"
 #include "pm_fixture.h"
 
 #define MB(n) ((n)*1048576.0)
@@ -390,6 +393,8 @@ static void test_the_largest_is_ended(void **state) {
   assert_string_equal(host_wait(h, "large", PM_EVENT_EXIT, 1)->limit, "maxTotalMemory");
   await_looks(h, "small", 3);
   assert_int_equal(host_count(h, NULL, PM_EVENT_LIMIT), 1);
+  /* Of the manager's limits, whoever was ended for it. */
+  assert_int_equal(h->m->limits_reached, 1);
   assert_state(h, "large", "stopped", "exited");
   assert_state(h, "middle", "running", "running");
   host_end(h, "small");
@@ -492,11 +497,111 @@ static void test_restarts_wait_for_memory(void **state) {
   assert_int_equal(host_wait(h, "b", PM_EVENT_QUEUED, 1)->position, 1);
   host_pass_time(h, 300);
   assert_state(h, "b", "stopped", "queued");
+  /* Nor is there a way around that. */
+  answer_t answer;
+  assert_int_equal(pm_process_restart(h->m, str("b"), on_answer, &answer, &h->error), UV_EAGAIN);
+  assert_string_equal(h->error.code, "ERR_MEMORY_LIMIT");
+  assert_state(h, "b", "stopped", "queued");
   hold(h, "a", "1");
   host_wait(h, "b", PM_EVENT_RESTART, 1);
   host_end(h, "b");
   host_end(h, "a");
 }
+
+/* ---- what is not judged -------------------------------------------------------------------------- */
+
+static pm__shares_cb pass_on;
+
+/* As if all had ended before they were read. */
+static void find_nobody(pm__shares_t *shares, int status) {
+  shares->sum = 0;
+  shares->found = 0;
+  pass_on(shares, status);
+  pass_on = NULL;
+}
+
+static void test_a_tree_that_has_ended_counts_for_nothing(void **state) {
+  host_t *h = *state;
+  h->options.value[PM_OPT_LIMIT_MEMORY_ACTION] = PM_MEMORY_EVENT;
+  limit_total(h, 1000);
+  start_holding(h, "a", "40");
+  await_looks(h, "a", 1);
+  limit_total(h, 20);
+  while (!h->m->memory.reading)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  pass_on = h->m->memory.reading->cb;
+  h->m->memory.reading->cb = find_nobody;
+  while (pass_on)
+    uv_run(&h->loop, UV_RUN_ONCE);
+  assert_int_equal(host_count(h, NULL, PM_EVENT_LIMIT), 0);
+  /* But the next look sees what there is. */
+  host_wait(h, NULL, PM_EVENT_LIMIT, 1);
+  host_end(h, "a");
+}
+
+/* Its children live, and the loop has been held up since. */
+static void test_a_command_that_has_ended_is_not_ended(void **state) {
+  host_t *h = *state;
+  siginfo_t info;
+  const char *const script = "\"$0\" 1 40 0 & read x";
+  const char *const argv[] = {"/bin/sh", "-c", script, PM_FIXTURES "/fork-memory", NULL};
+  h->options.value[PM_OPT_CONTAINMENT] = PM_CONTAINMENT_GROUP;
+  limit(h, 1000, PM_MEMORY_RESTART);
+  assert_int_equal(host_spawn_argv(h, "a", argv), 0);
+  host_wait_output(h, "a", "ready\n");
+  await_looks(h, "a", 1);
+  assert_true(watch_of(h, "a")->resident > MB(40));
+  h->m->first->options.value[PM_OPT_LIMIT_MEMORY] = MB(20);
+  int pid = host_status(h, "a").pid;
+  assert_int_equal(kill(pid, SIGTERM), 0);
+  assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+  watch_of(h, "a")->due = 0;
+  uv_timer_start(&h->m->memory.timer, h->m->memory.timer.timer_cb, 0, 0);
+  assert_string_equal(host_wait(h, "a", PM_EVENT_EXIT, 1)->limit, "");
+  assert_int_equal(host_count(h, "a", PM_EVENT_LIMIT), 0);
+  assert_string_equal(host_find(h, "a", PM_EVENT_EXIT, 1)->signal, "SIGTERM");
+}
+
+/* It is over its own limit by far, and no more of it was read than that takes: all together are not taken
+ * for so little. */
+static void test_a_part_is_not_taken_for_all(void **state) {
+  host_t *h = *state;
+  limit(h, 16, PM_MEMORY_EVENT);
+  host_spawn(h, "a", "fork-memory", "8", "10", "0");
+  host_wait_output(h, "a", "ready\n");
+  host_wait(h, "a", PM_EVENT_LIMIT, 1);
+  pm__memory_watch_t *w = watch_of(h, "a");
+  while (!w->share_is_part || w->share > MB(60) || w->resident < MB(80))
+    uv_run(&h->loop, UV_RUN_ONCE);
+  limit_total(h, 60);
+  const seen_t *event = host_wait(h, NULL, PM_EVENT_LIMIT, 2);
+  assert_string_equal(event->limit, "maxTotalMemory");
+  assert_true(event->figure >= MB(80));
+  host_end(h, "a");
+}
+
+/* The one that is read for its own limit when all begin to be is read anew for them. */
+static void test_a_part_is_no_part_of_the_sum(void **state) {
+  host_t *h = *state;
+  limit(h, 16, PM_MEMORY_EVENT);
+  host_spawn(h, "a", "fork-memory", "8", "10", "0");
+  host_wait_output(h, "a", "ready\n");
+  host_wait(h, "a", PM_EVENT_LIMIT, 1);
+  while (!h->m->memory.reading || watch_of(h, "a")->resident < MB(80))
+    uv_run(&h->loop, UV_RUN_ONCE);
+  assert_true(h->m->memory.reading->enough == MB(16));
+  limit_total(h, 60);
+  watch_of(h, "a")->due = UINT64_MAX;
+  h->m->memory.collecting = true;
+  h->m->memory.collect_began = uv_hrtime();
+  const seen_t *event = host_wait(h, NULL, PM_EVENT_LIMIT, 2);
+  assert_string_equal(event->limit, "maxTotalMemory");
+  assert_true(event->figure >= MB(80));
+  assert_false(watch_of(h, "a")->share_is_part);
+  host_end(h, "a");
+}
+
+/* ---- ends ------------------------------------------------------------------------------------------ */
 
 /* While a share is being read in the pool. */
 static void test_closing_in_the_middle(void **state) {
@@ -505,7 +610,9 @@ static void test_closing_in_the_middle(void **state) {
   host_spawn(h, "a", "fork-memory", "8", "4", "10");
   while (!h->m->memory.reading)
     uv_run(&h->loop, UV_RUN_ONCE);
+  const pm__shares_t *reading = h->m->memory.reading;
   host_begin_closing(h);
+  assert_true(reading->left_off);
 }
 
 int main(void) {
@@ -531,6 +638,10 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_shares_are_due_again_by_what_they_took, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_nothing_is_started_meanwhile, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_restarts_wait_for_memory, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_a_tree_that_has_ended_counts_for_nothing, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_a_command_that_has_ended_is_not_ended, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_a_part_is_not_taken_for_all, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_a_part_is_no_part_of_the_sum, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_closing_in_the_middle, open_host, host_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

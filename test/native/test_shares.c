@@ -137,8 +137,9 @@ static void on_shares(pm__shares_t *shares, int status) {
 }
 
 static pm__shares_t *read_shares(uv_loop_t *loop, pm__meter_t *meter, uint64_t enough) {
-  pm__shares_t *shares = NULL;
-  assert_int_equal(pm__shares_begin(loop, meter, enough, on_shares, &shares), 0);
+  pm__shares_t *shares = NULL, *begun = NULL;
+  assert_int_equal(pm__shares_begin(loop, meter, enough, on_shares, &shares, &begun), 0);
+  assert_non_null(begun);
   assert_null(shares);
   assert_int_equal(uv_run(loop, UV_RUN_DEFAULT), 0);
   assert_non_null(shares);
@@ -182,7 +183,7 @@ static void test_of_a_tree(void **state) {
   pm__free(shares);
 
   alloc_fail_nth(1);
-  assert_int_equal(pm__shares_begin(&loop, &meter, UINT64_MAX, on_shares, &shares), UV_ENOMEM);
+  assert_int_equal(pm__shares_begin(&loop, &meter, UINT64_MAX, on_shares, &shares, &shares), UV_ENOMEM);
   alloc_fail_nth(0);
   pm__meter_close(&meter);
   munmap(memory, SHARED * MB);
@@ -215,7 +216,89 @@ static void test_short_of_descriptors(void **state) {
   assert_loop_closes(&loop);
 }
 
+/* ---- what nobody wants to know any more ------------------------------------------------- */
+
+/* All threads of the pool wait, so that what is begun meanwhile has not begun. */
+typedef struct pool {
+  uv_work_t works[4];
+  uv_sem_t open, held;
+} pool_t;
+
+static void wait_in_pool(uv_work_t *work) {
+  pool_t *pool = work->data;
+  uv_sem_post(&pool->held);
+  uv_sem_wait(&pool->open);
+}
+
+static void hold_pool(uv_loop_t *loop, pool_t *pool) {
+  enum { THREADS = sizeof(pool->works) / sizeof(pool->works[0]) };
+  assert_int_equal(uv_sem_init(&pool->open, 0) | uv_sem_init(&pool->held, 0), 0);
+  for (int i = 0; i < THREADS; i++) {
+    pool->works[i].data = pool;
+    assert_int_equal(uv_queue_work(loop, &pool->works[i], wait_in_pool, NULL), 0);
+  }
+  for (int i = 0; i < THREADS; i++)
+    uv_sem_wait(&pool->held);
+}
+
+static void free_pool(pool_t *pool) {
+  for (size_t i = 0; i < sizeof(pool->works) / sizeof(pool->works[0]); i++)
+    uv_sem_post(&pool->open);
+}
+
+static void close_pool(pool_t *pool) {
+  uv_sem_destroy(&pool->open);
+  uv_sem_destroy(&pool->held);
+}
+
+typedef struct left {
+  pm__shares_t *shares;
+  int status;
+  bool called;
+} left_t;
+
+static void on_left(pm__shares_t *shares, int status) {
+  *(left_t *)shares->data = (left_t){shares, status, true};
+}
+
+static void test_left_off(void **state) {
+  (void)state;
+  uv_loop_t loop;
+  pm__meter_room_t room = {0};
+  pm__meter_t meter;
+  pool_t pool;
+  left_t before = {0}, within = {0};
+  pm__shares_t *begun;
+  assert_int_equal(uv_loop_init(&loop), 0);
+  pm__meter_init(&meter, &room, getpid(), 0, 0);
+  assert_int_equal(pm__meter_look(&meter, 0, UINT64_MAX), 0);
+  hold_pool(&loop, &pool);
+
+  /* It need not wait for a thread. */
+  assert_int_equal(pm__shares_begin(&loop, &meter, UINT64_MAX, on_left, &before, &begun), 0);
+  pm__shares_leave_off(begun);
+  run_until(&loop, &before.called);
+  assert_int_equal(before.status, UV_ECANCELED);
+  pm__free(before.shares);
+
+  /* One that has a thread already reads no further. */
+  assert_int_equal(pm__shares_begin(&loop, &meter, UINT64_MAX, on_left, &within, &begun), 0);
+  atomic_store(&begun->left_off, true);
+  free_pool(&pool);
+  run_until(&loop, &within.called);
+  assert_int_equal(within.status, 0);
+  assert_true(within.shares->count == 1 && within.shares->found == 0 && within.shares->sum == 0);
+  pm__free(within.shares);
+
+  assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+  close_pool(&pool);
+  pm__meter_close(&meter);
+  assert_loop_closes(&loop);
+}
+
 int main(void) {
+  /* What hold_pool counts on. */
+  setenv("UV_THREADPOOL_SIZE", "4", 1);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_of_one),
       cmocka_unit_test(test_of_another_under_its_number),
@@ -223,6 +306,7 @@ int main(void) {
       cmocka_unit_test(test_leaves_no_descriptor),
       cmocka_unit_test(test_of_a_tree),
       cmocka_unit_test(test_short_of_descriptors),
+      cmocka_unit_test(test_left_off),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

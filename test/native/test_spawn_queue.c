@@ -172,6 +172,43 @@ static void test_who_waits_may_be_stopped_or_started(void **state) {
   host_close(&h);
 }
 
+/* Of an embedder that asks for nothing else. */
+static void test_who_waits_is_not_started_when_nobody_is(void **state) {
+  (void)state;
+  host_t h;
+  open_host(&h, 4);
+  kill_many(&h, 4);
+  await_queue(&h, 2);
+  const char *waits = host_find(&h, NULL, PM_EVENT_QUEUED, 1)->id;
+  size_t starts = host_count(&h, NULL, PM_EVENT_SPAWN);
+  pm_manager_refuse_new(h.m);
+  while (host_status(&h, waits).state[0] == 'q')
+    uv_run(&h.loop, UV_RUN_ONCE);
+  assert_state(&h, waits, "stopped", "exited");
+  assert_int_equal(host_count(&h, NULL, PM_EVENT_SPAWN), starts);
+  host_close(&h);
+}
+
+/* The same before it is in the queue; one that could not be started stays failed. */
+static void test_who_waits_for_its_time_is_not_started_when_nobody_is(void **state) {
+  (void)state;
+  host_t h;
+  open_host(&h, INFINITY);
+  h.options.value[PM_OPT_RESTART_DELAY] = 200;
+  host_spawn(&h, "a", "exit-with", "1");
+  assert_int_equal(host_try_spawn(&h, "b", "/no/such/file"), 0);
+  host_wait(&h, "a", PM_EVENT_BACKOFF, 1);
+  host_wait(&h, "b", PM_EVENT_BACKOFF, 1);
+  pm_manager_refuse_new(h.m);
+  while (h.m->live > 0)
+    uv_run(&h.loop, UV_RUN_ONCE);
+  assert_state(&h, "a", "stopped", "exited");
+  assert_state(&h, "b", "error", "failed");
+  assert_int_equal(host_count(&h, "a", PM_EVENT_SPAWN), 1);
+  assert_int_equal(host_count(&h, "b", PM_EVENT_ERROR), 1);
+  host_close(&h);
+}
+
 static void test_what_is_asked_for_never_waits(void **state) {
   (void)state;
   host_t h;
@@ -233,6 +270,8 @@ int main(void) {
       cmocka_unit_test(test_first_come_first_served),
       cmocka_unit_test(test_the_queue_is_seen),
       cmocka_unit_test(test_who_waits_may_be_stopped_or_started),
+      cmocka_unit_test(test_who_waits_is_not_started_when_nobody_is),
+      cmocka_unit_test(test_who_waits_for_its_time_is_not_started_when_nobody_is),
       cmocka_unit_test(test_what_is_asked_for_never_waits),
       cmocka_unit_test(test_requests_do_not_fill_the_queue),
       cmocka_unit_test(test_without_a_rate_nobody_waits),
