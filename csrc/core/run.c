@@ -61,14 +61,19 @@ static bool is_requested(const pm__process_t *p) {
   return p->state == PM__STOPPING && !p->stopped_by_limit;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b) {
+  return a > b ? a : b;
+}
+
 /* What stays of its metrics: the kernel's own account, unless samples have seen more,
- * since the command need not have waited for all that it started. */
+ * since the command need not have waited for all that it started. Each of the two times
+ * for itself, so that neither goes down. */
 static void keep_metrics(pm__run_t *run) {
   pm_metrics_t last = pm__metering_seen(run).metrics;
   const pm_usage_t *usage = &run->child.usage;
-  if (run->child.has_usage && usage->user + usage->system > last.user + last.system) {
-    last.user = usage->user;
-    last.system = usage->system;
+  if (run->child.has_usage) {
+    last.user = larger(last.user, usage->user);
+    last.system = larger(last.system, usage->system);
   }
   run->process->last_metrics = (pm_metrics_t){.peak = last.peak, .user = last.user, .system = last.system};
 }
@@ -89,8 +94,7 @@ static void tell_of_limit(pm__run_t *run, pm_event_t *event) {
 
 static void count_end(pm__run_t *run, const pm_event_t *event) {
   pm__end_way_t way = pm__end_way(&run->child.exit, event->requested, event->limit != NULL);
-  pm_metrics_t seen = pm__metering_seen(run).metrics;
-  pm__tally_end(&run->process->tally, way, &seen, run->child.has_usage ? &run->child.usage : NULL);
+  pm__tally_end(&run->process->tally, way, &run->process->last_metrics);
 }
 
 static void queue_exit(pm__run_t *run) {

@@ -17,8 +17,8 @@ pm__end_way_t pm__end_way(const pm__exit_t *exit, bool requested, bool for_limit
   return exit->code == 0 ? PM__END_SUCCESS : PM__END_FAILURE;
 }
 
-void pm__tally_end(pm__tally_t *t, pm__end_way_t way, const pm_metrics_t *seen, const pm_usage_t *usage) {
+void pm__tally_end(pm__tally_t *t, pm__end_way_t way, const pm_metrics_t *used) {
   t->ends[way]++;
-  t->user += usage && usage->user > seen->user ? usage->user : seen->user;
-  t->system += usage && usage->system > seen->system ? usage->system : seen->system;
+  t->user += used->user;
+  t->system += used->system;
 }

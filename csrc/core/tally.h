@@ -31,8 +31,8 @@ void pm__tally_free(pm__tally_t *t);
 
 pm__end_way_t pm__end_way(const pm__exit_t *exit, bool requested, bool for_limit);
 
-/* A start is over. seen: the CPU time that samples saw; usage: the kernel's account, NULL
- * if there is none. The larger counts, so that no sum goes down. */
-void pm__tally_end(pm__tally_t *t, pm__end_way_t way, const pm_metrics_t *seen, const pm_usage_t *usage);
+/* A start is over. used: CPU time in all, neither kind less than samples saw, so that no sum
+ * goes down. */
+void pm__tally_end(pm__tally_t *t, pm__end_way_t way, const pm_metrics_t *used);
 
 #endif /* PM_CORE_TALLY_H */

@@ -498,7 +498,7 @@ static void test_restarts_wait_for_memory(void **state) {
   host_pass_time(h, 300);
   assert_state(h, "b", "stopped", "queued");
   /* Nor is there a way around that. */
-  answer_t answer;
+  static answer_t answer;
   assert_int_equal(pm_process_restart(h->m, str("b"), on_answer, &answer, &h->error), UV_EAGAIN);
   assert_string_equal(h->error.code, "ERR_MEMORY_LIMIT");
   assert_state(h, "b", "stopped", "queued");

@@ -150,6 +150,38 @@ static void test_counters_never_go_down(void **state) {
   host_end(h, "a");
 }
 
+static void (*pass_on)(pm__child_t *child);
+
+/* As if samples had seen more of one kind, and the kernel had counted more in all. */
+static void end_with_two_accounts(pm__child_t *child) {
+  pm__run_t *run = child->data;
+  run->meter.used = (pm__cpu_time_t){.user = 30000000};
+  child->usage.user = 10000;
+  child->usage.system = 50000;
+  pass_on(child);
+}
+
+/* Counters and the metrics of what has ended say the same. */
+static void test_one_account_of_cpu(void **state) {
+  host_t *h = *state;
+  pm_measure_t *measure;
+  host_spawn(h, "a", "say-ready");
+  host_wait_output(h, "a", "ready\n");
+  pass_on = h->m->first->run->child.on_exit;
+  h->m->first->run->child.on_exit = end_with_two_accounts;
+  bool kept = is_kept(h, "a");
+  host_end(h, "a");
+  assert_int_equal(pm_process_measure(h->m, str("a"), false, &measure), 0);
+  pm_metrics_t last = pm_measure_result(measure)->metrics;
+  pm_measure_free(measure);
+  const pm_report_entry_t now = ask(h, "a");
+  assert_int_equal(now.figures[PM_FIGURE_USER], last.user);
+  assert_int_equal(now.figures[PM_FIGURE_SYSTEM], last.system);
+  assert_int_equal(last.user, 30000);
+  /* Without a keeper the kernel's account is read after that. */
+  if (kept) assert_int_equal(last.system, 50000);
+}
+
 /* The kernel counts what one wrote for who has waited for it, too. */
 static void test_what_was_written_counts_once(void **state) {
   enum { MB = 1 << 20 };
@@ -331,6 +363,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_of_one_that_runs, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_ends_are_told_apart, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_counters_never_go_down, open_host, host_teardown),
+      cmocka_unit_test_setup_teardown(test_one_account_of_cpu, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_what_was_written_counts_once, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_one_at_a_time, open_host, host_teardown),
       cmocka_unit_test_setup_teardown(test_a_process_that_goes_meanwhile, open_host, host_teardown),
