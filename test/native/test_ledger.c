@@ -11,6 +11,7 @@ enum { MOST_EVER = 6000 };
 typedef struct one {
   pm__ledger_entry_t entry;
   bool lives;
+  bool missed;                    /* by the last look */
   int64_t seen[PM__LEDGER_COUNT]; /* the most that a look saw; -1: none did */
 } one_t;
 
@@ -56,6 +57,8 @@ static void look(pm__ledger_t *ledger, bool *ever_known) {
   assert_non_null(entries);
   for (size_t i = ever; i-- > 0;) {
     if (!all[i].lives) continue;
+    all[i].missed = !all[i].missed && pick(8) == 0;
+    if (all[i].missed) continue;
     entries[count] = all[i].entry;
     for (int c = 0; c < PM__LEDGER_COUNT; c++) {
       int64_t *value = &entries[count].value[c];
@@ -183,12 +186,66 @@ static void test_over_generations(void **state) {
   pm__ledger_free(&ledger);
 }
 
+/* Of a large tree one look may leave out who is in the next: then it is no new one. */
+static void test_who_comes_back_counts_once(void **state) {
+  (void)state;
+  pm__ledger_t ledger;
+  pm__ledger_init(&ledger);
+  SETTLE(&ledger, {10, 1, 5}, {20, 10, 100});
+  SETTLE(&ledger, {10, 1, 5});
+  SETTLE(&ledger, {10, 1, 5}, {20, 10, 130});
+  assert_int_equal(ledger.sum[PM__LEDGER_VOLUNTARY], 135);
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 135);
+  /* What its parent counts is its own then. */
+  SETTLE(&ledger, {10, 1, 45}, {20, 10, 130});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 175);
+  SETTLE(&ledger, {10, 1, 175});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 175);
+  /* Who is missing twice has ended. */
+  SETTLE(&ledger, {10, 1, 175});
+  assert_int_equal(ledger.count, 1);
+  pm__ledger_free(&ledger);
+}
+
+static void test_who_comes_back_has_what_it_waits_for(void **state) {
+  (void)state;
+  pm__ledger_t ledger;
+  pm__ledger_init(&ledger);
+  SETTLE(&ledger, {10, 1, 0}, {20, 10, 0}, {30, 20, 50});
+  SETTLE(&ledger, {10, 1, 0}, {20, 10, 0});
+  SETTLE(&ledger, {10, 1, 0});
+  SETTLE(&ledger, {10, 1, 0}, {20, 10, 50});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 50);
+  SETTLE(&ledger, {10, 1, 50});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 50);
+  SETTLE(&ledger, {10, 1, 57});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 57);
+  pm__ledger_free(&ledger);
+}
+
+static void test_without_memory_nobody_is_remembered(void **state) {
+  (void)state;
+  pm__ledger_t ledger;
+  pm__ledger_init(&ledger);
+  SETTLE(&ledger, {10, 1, 5}, {20, 10, 100});
+  alloc_fail_nth(2);
+  SETTLE(&ledger, {10, 1, 5});
+  alloc_fail_nth(0);
+  assert_int_equal(ledger.count, 1);
+  SETTLE(&ledger, {10, 1, 105});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 105);
+  pm__ledger_free(&ledger);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_as_the_model_has_it),
       cmocka_unit_test(test_a_pid_that_is_given_again),
       cmocka_unit_test(test_what_has_been_waited_for_counts_once),
       cmocka_unit_test(test_over_generations),
+      cmocka_unit_test(test_who_comes_back_counts_once),
+      cmocka_unit_test(test_who_comes_back_has_what_it_waits_for),
+      cmocka_unit_test(test_without_memory_nobody_is_remembered),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
