@@ -5,46 +5,68 @@
 #include "alloc.h"
 #include "cpu_window.h"
 
-enum { FIRST_CAPACITY = 16 };
+/* Entries of one: 6 KiB. */
+enum { BLOCK = 128, FIRST_ROOM = 4 };
 
 static const double megabyte = 1024 * 1024;
 
 void pm__history_init(pm__history_t *h, size_t most) {
-  *h = (pm__history_t){.most = most};
+  *h = (pm__history_t){.most = most, .block = most < BLOCK ? most : BLOCK};
 }
 
 void pm__history_free(pm__history_t *h) {
-  pm__free(h->ring);
+  for (size_t i = 0; i < h->block_count; i++)
+    pm__free(h->blocks[i]);
+  pm__free(h->blocks);
   pm__history_init(h, h->most);
 }
 
-static pm__history_entry_t *entry_at(const pm__history_t *h, size_t i) {
-  size_t place = h->first + i;
-  return &h->ring[place < h->capacity ? place : place - h->capacity];
+static size_t capacity_of(const pm__history_t *h) {
+  return h->block_count * h->block;
 }
 
-/* Twice as large, up to the most. Without memory for that it stays as it is. */
+static pm__history_entry_t *entry_at(const pm__history_t *h, size_t i) {
+  size_t place = h->first + i, capacity = capacity_of(h);
+  if (place >= capacity) place -= capacity;
+  return &h->blocks[place / h->block][place % h->block];
+}
+
+/* The list of blocks is a hundredth of what is in them, and less. */
+static bool make_room(pm__history_t *h) {
+  size_t room = h->block_room ? h->block_room * 2 : FIRST_ROOM;
+  if (h->block_count < h->block_room) return true;
+  pm__history_entry_t **blocks = pm__realloc(h->blocks, room * sizeof(pm__history_entry_t *));
+  if (!blocks) return false;
+  h->blocks = blocks;
+  h->block_room = room;
+  return true;
+}
+
+/* One block more, before the one with the oldest: it follows the newest. For that the oldest
+ * has to be the first of its block, as it is unless memory was short before. Without memory
+ * the ring stays as it is. */
 static void grow(pm__history_t *h) {
-  size_t capacity = h->capacity ? h->capacity * 2 : FIRST_CAPACITY;
-  if (capacity > h->most) capacity = h->most;
-  pm__history_entry_t *ring = pm__malloc(capacity * sizeof(*ring));
-  if (!ring) return;
-  for (size_t i = 0; i < h->count; i++)
-    ring[i] = *entry_at(h, i);
-  pm__free(h->ring);
-  h->ring = ring;
-  h->capacity = capacity;
-  h->first = 0;
+  size_t at = h->first / h->block;
+  if (h->first % h->block != 0 || !make_room(h)) return;
+  pm__history_entry_t *block = pm__malloc(h->block * sizeof(*block));
+  if (!block) return;
+  if (at == 0) at = h->block_count;
+  for (size_t i = h->block_count; i > at; i--)
+    h->blocks[i] = h->blocks[i - 1];
+  h->blocks[at] = block;
+  h->block_count++;
+  if (h->first > 0) h->first += h->block;
 }
 
 /* NULL: there is no memory for any. */
 static pm__history_entry_t *next_entry(pm__history_t *h) {
-  if (h->count == h->capacity && h->capacity < h->most) grow(h);
-  if (h->capacity == 0) return NULL;
-  if (h->count < h->capacity) return entry_at(h, h->count++);
-  pm__history_entry_t *oldest = entry_at(h, 0);
-  if (++h->first == h->capacity) h->first = 0;
-  return oldest;
+  if (h->count == capacity_of(h) && h->count < h->most) grow(h);
+  if (h->block_count == 0) return NULL;
+  if (h->count == h->most || h->count == capacity_of(h)) {
+    if (++h->first == capacity_of(h)) h->first = 0;
+    h->count--;
+  }
+  return entry_at(h, h->count++);
 }
 
 static uint64_t growth(uint64_t now, uint64_t before) {

@@ -1,6 +1,6 @@
 /*
  * What a tree used, sample by sample: the last of them of one process, over all its
- * starts, in a ring that grows as it fills.
+ * starts, in a ring that grows as it fills: block by block, so that nothing is ever copied.
  *
  * CPU is kept as time used since the sample before, so that nothing between two
  * samples is missed, whoever else looked at the tree meanwhile.
@@ -23,10 +23,11 @@ typedef struct pm__history_entry {
 } pm__history_entry_t;
 
 typedef struct pm__history {
-  size_t most; /* 0: nothing is kept */
-  pm__history_entry_t *ring;
-  size_t capacity;
-  size_t first, count;
+  size_t most;  /* 0: nothing is kept */
+  size_t block; /* entries of one block */
+  pm__history_entry_t **blocks;
+  size_t block_count, block_room; /* blocks that there are; that fit into the list of them */
+  size_t first, count;            /* a place in all blocks together, one behind the other; how many entries follow */
 
   /* Of the newest sample. */
   bool any;

@@ -120,10 +120,10 @@ static double threads_of(const pm_history_sample_t *s) {
   return (double)s->threads;
 }
 
-/* Of the model only the newest `most` are there any more. */
+/* Of the model only the newest are there any more. */
 static void check(const pm__history_t *h, const model_t *all, const pm_history_query_t *q, uint64_t now) {
   static model_t kept;
-  size_t gone = all->count > h->most ? all->count - h->most : 0;
+  size_t gone = all->count - h->count;
   double used = 0, span = 0;
   pm_history_summary_t sum;
   kept.count = all->count - gone;
@@ -165,7 +165,8 @@ static pm_history_query_t random_query(const model_t *all, uint64_t now) {
   return q;
 }
 
-static void run_model(size_t most, int steps) {
+/* is_short: the ring grows only now and then. */
+static void run_model(size_t most, int steps, bool is_short) {
   static model_t all;
   pm__history_t h;
   moment_t c = {.time = UINT64_C(1790000000000000), .at = ms, .began = ms};
@@ -184,13 +185,16 @@ static void run_model(size_t most, int steps) {
     c.time += passed / 1000;
     c.used += pick(4) * pick(passed / 1000 + 1);
     pm_metrics_t metrics = random_metrics(&c);
+    if (is_short && all.count > 0 && pick(4)) alloc_fail_from(1);
     add(&h, &c, &metrics);
+    alloc_fail_nth(0);
     uint64_t span = c.at - last_at;
     if (most > 0 && span >= 100 * ms) {
       model_add(&all, span, c.used - last_used, &c, &metrics);
       last_at = c.at;
       last_used = c.used;
     }
+    assert_true(is_short || h.count == (all.count < most ? all.count : most));
     if (pick(5)) continue;
     uint64_t now = c.time + pick(3) * 1000000;
     pm_history_query_t q = random_query(&all, now);
@@ -198,7 +202,7 @@ static void run_model(size_t most, int steps) {
   }
   const pm_history_query_t everything = {0};
   check(&h, &all, &everything, c.time);
-  assert_true(h.capacity <= most);
+  assert_true(h.count <= most && (h.block == 0 || h.block_count <= (most + h.block - 1) / h.block));
   pm__history_free(&h);
 }
 
@@ -207,7 +211,15 @@ static void test_as_the_model_has_it(void **state) {
   srand(4711);
   static const size_t mosts[] = {0, 1, 2, 3, 15, 16, 17, 100, 720, 5000};
   for (size_t i = 0; i < sizeof(mosts) / sizeof(mosts[0]); i++)
-    run_model(mosts[i], 3000);
+    run_model(mosts[i], 3000, false);
+}
+
+static void test_as_the_model_has_it_when_memory_is_short_at_times(void **state) {
+  (void)state;
+  srand(4712);
+  static const size_t mosts[] = {1, 16, 129, 300, 720, 5000};
+  for (size_t i = 0; i < sizeof(mosts) / sizeof(mosts[0]); i++)
+    run_model(mosts[i], 3000, true);
 }
 
 /* ---- single cases --------------------------------------------------------------------------- */
@@ -222,8 +234,13 @@ static void test_what_it_costs(void **state) {
   const pm_metrics_t metrics = {.memory = 1};
   assert_int_equal(alloc_seen(), 0);
   add(&h, &c, &metrics);
-  assert_int_equal(alloc_seen(), 1);
-  assert_int_equal(h.capacity, 16);
+  assert_int_equal(alloc_seen(), 2);
+  assert_true(h.block * sizeof(pm__history_entry_t) <= 8192 && h.block_count == 1);
+  pm__history_free(&h);
+  /* Few take no more room than they need. */
+  pm__history_init(&h, 3);
+  add(&h, &c, &metrics);
+  assert_int_equal(h.block, 3);
   pm__history_free(&h);
   /* Nothing is allocated, and nothing kept, where nothing is wanted. */
   pm__history_init(&h, 0);
@@ -231,6 +248,29 @@ static void test_what_it_costs(void **state) {
   add(&h, &c, &metrics);
   assert_int_equal(alloc_seen(), 0);
   assert_int_equal(h.count, 0);
+}
+
+/* However large it grows: what is there stays where it is, and each step is a small one. */
+static void test_nothing_is_copied(void **state) {
+  enum { MANY = 200000 };
+  (void)state;
+  pm__history_t h;
+  pm__history_init(&h, MANY);
+  const pm__history_entry_t *oldest = NULL, *last = NULL;
+  const pm_metrics_t metrics = {.memory = 1};
+  for (uint64_t i = 1; i <= MANY; i++) {
+    moment_t c = {.time = i, .at = i * 200 * ms};
+    alloc_fail_nth(0);
+    add(&h, &c, &metrics);
+    assert_true(alloc_seen() <= 2);
+    if (i == 1) oldest = h.blocks[0];
+    if (i == MANY / 2) last = &h.blocks[h.block_count - 1][0];
+  }
+  assert_ptr_equal(h.blocks[0], oldest);
+  assert_int_equal(oldest->time, 1);
+  assert_true(last->time <= MANY / 2 && last->time + h.block > MANY / 2);
+  assert_true(h.block_room * sizeof(void *) < MANY * sizeof(*oldest) / 100);
+  pm__history_free(&h);
 }
 
 static size_t count_all(const pm__history_t *h, pm_history_summary_t *sum) {
@@ -259,19 +299,21 @@ static void test_cpu_never_goes_below_zero(void **state) {
 /* It stays as large as it is, and goes on. */
 static void test_memory_that_runs_out(void **state) {
   (void)state;
-  for (unsigned long nth = 1; nth <= 3; nth++) {
+  /* The list of blocks, then blocks; the fifth needs a longer list. */
+  static const size_t kept[] = {0, 0, 1, 2, 3, 4, 4, 5};
+  for (unsigned long nth = 1; nth <= sizeof(kept) / sizeof(kept[0]); nth++) {
     pm__history_t h;
     pm_history_summary_t sum;
-    pm__history_init(&h, 100);
+    pm__history_init(&h, 1000);
     alloc_fail_from(nth);
-    for (unsigned i = 1; i <= 100; i++) {
+    for (unsigned i = 1; i <= 1000; i++) {
       moment_t c = {.time = i, .at = i * 200 * ms};
       const pm_metrics_t metrics = {.memory = i};
       add(&h, &c, &metrics);
     }
     alloc_fail_nth(0);
-    assert_int_equal(count_all(&h, &sum), nth == 1 ? 0 : nth == 2 ? 16 : 32);
-    assert_true(nth == 1 || sum.memory.max == 100);
+    assert_int_equal(count_all(&h, &sum), kept[nth - 1] * h.block);
+    assert_true(kept[nth - 1] == 0 || sum.memory.max == 1000);
     pm__history_free(&h);
   }
 }
@@ -279,7 +321,9 @@ static void test_memory_that_runs_out(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_as_the_model_has_it),
+      cmocka_unit_test(test_as_the_model_has_it_when_memory_is_short_at_times),
       cmocka_unit_test(test_what_it_costs),
+      cmocka_unit_test(test_nothing_is_copied),
       cmocka_unit_test(test_cpu_never_goes_below_zero),
       cmocka_unit_test(test_memory_that_runs_out),
   };

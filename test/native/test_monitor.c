@@ -203,8 +203,8 @@ static void test_samples_are_kept(void **state) {
     host_pass_time(h, 5);
     host_status(h, "a");
   }
-  uint64_t oldest = h->m->first->history.ring[0].time;
-  while (h->m->first->history.ring[0].time == oldest)
+  uint64_t oldest = h->m->first->history.blocks[0][0].time;
+  while (h->m->first->history.blocks[0][0].time == oldest)
     host_pass_time(h, 20);
   assert_int_equal(history_of(h, "a").count, 5);
   host_end(h, "a");
@@ -241,7 +241,7 @@ static void test_none_are_kept_unasked(void **state) {
   SPAWN_READY(h, "a", "say-ready");
   host_pass_time(h, 300);
   assert_int_equal(history_of(h, "a").count, 0);
-  assert_null(h->m->first->history.ring);
+  assert_null(h->m->first->history.blocks);
   host_end(h, "a");
 }
 
