@@ -13,7 +13,7 @@ const { findLines, readAbortSignal, readQuery } = require('./log-query')
 const { readMeasurement } = require('./figures')
 const { readHistory, readHistoryQuery } = require('./metrics-history')
 const { readStatus } = require('./process-status')
-const { Reports, readReport } = require('./reports')
+const { asObjects, readReport } = require('./reports')
 const { fromEngine, unknownProcess, unknownSignal } = require('./errors')
 
 /* Runtimes without the well-known symbol get the one that Node used before it. */
@@ -38,7 +38,6 @@ class ProcessManager extends ListeningEmitter {
   #native
   #defaults
   #closed
-  #reports
   #logWaits = new LogWaits()
 
   /** @param {object} [options] the defaults of each process, see the README */
@@ -55,7 +54,6 @@ class ProcessManager extends ListeningEmitter {
       this.#defaults.allowedCommands,
       process.env.MCP_PROCESS_MANAGER_SPAWN === 'portable',
     )
-    this.#reports = new Reports(this.#native)
   }
 
   /**
@@ -134,12 +132,12 @@ class ProcessManager extends ListeningEmitter {
    * @returns {Promise<string>} empty once the manager is closed
    */
   async metricsText() {
-    return (await this.#reports.asText()) ?? ''
+    return (await this.#native.report(true)) ?? ''
   }
 
   /* For modules of this package: the same as objects. */
-  [readReport]() {
-    return this.#reports.asObjects()
+  async [readReport]() {
+    return asObjects(await this.#native.report(false))
   }
 
   /**

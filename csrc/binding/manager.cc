@@ -288,15 +288,17 @@ Napi::Value Manager::SnapshotOf(const Napi::CallbackInfo &info) {
 }
 
 /* (as text): a promise of what monitoring systems are told of all processes, as text or as
- * values; undefined once it is closed. One at a time. */
+ * values; undefined once it is closed. One after the other. */
 Napi::Value Manager::Report(const Napi::CallbackInfo &info) {
   Reader in(info.Env());
-  pm_report_t *report = nullptr;
   bool as_text = in.Boolean(info[0]);
   if (in.error() != nullptr) return Throw(in.error());
-  if (m_ == nullptr) return info.Env().Undefined();
-  int r = pm_manager_report(m_, &report);
-  return r == 0 ? Reporting::Begin(this, report, as_text) : Throw(Failure(r));
+  return Reporting::Ask(this, as_text);
+}
+
+/* UV_ECANCELED: it is closed. */
+int Manager::BeginReport(pm_report_t **out) {
+  return m_ == nullptr ? UV_ECANCELED : pm_manager_report(m_, out);
 }
 
 /* The engine may have been closed meanwhile. */
@@ -513,6 +515,12 @@ Napi::Value Manager::Throw(const pm_error_t *error) {
 
 Napi::Value Manager::Result(napi_value value) {
   return Napi::Value(Env(), value);
+}
+
+/* What a promise is rejected with. */
+napi_value Manager::Rejection(int err) {
+  Writer out(Env());
+  return MakeError(out, Failure(err));
 }
 
 /* Puts a libuv code into words. */

@@ -13,6 +13,7 @@
 
 #include "../pm.h"
 #include "awaited.h"
+#include "report_queue.h"
 #include "values.h"
 
 namespace binding {
@@ -71,7 +72,12 @@ public:
   Napi::Value SnapshotAll(const Napi::CallbackInfo &info);
   Napi::Value SnapshotOf(const Napi::CallbackInfo &info);
   Napi::Value Report(const Napi::CallbackInfo &info);
+  int BeginReport(pm_report_t **out);
   void EndReport(pm_report_t *report);
+  napi_value Rejection(int err);
+  ReportQueue *reports() {
+    return &reports_;
+  }
   AwaitedList *awaited() {
     return &awaited_;
   }
@@ -155,6 +161,7 @@ private:
   bool ref_ = true;
   bool exiting_ = false;
   AwaitedList awaited_;
+  ReportQueue reports_;
 };
 
 } // namespace binding

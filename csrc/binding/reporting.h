@@ -1,5 +1,5 @@
-/* A promise of a report: the addon's thread pool finds out and writes what would hold up
- * the loop. */
+/* Promises of reports: the addon's thread pool finds out and writes what would hold up the
+ * loop. One after the other: each counts on from where the one before it ended. */
 #ifndef PM_BINDING_REPORTING_H
 #define PM_BINDING_REPORTING_H
 
@@ -16,15 +16,14 @@ namespace binding {
 
 class Reporting : public Awaited {
 public:
-  /* as_text: a promise of text, else of [id, command, state, …] and a buffer with the figures. */
-  static Napi::Value Begin(Manager *owner, pm_report_t *report, bool as_text) {
+  /* as_text: a promise of text, else of [id, command, state, …] and a buffer with the figures;
+   * of undefined, if the manager is closed by its turn. */
+  static Napi::Value Ask(Manager *owner, bool as_text) {
     Promise promise(owner->Env());
-    Reporting *worker = promise ? new (std::nothrow) Reporting(owner, report, as_text, promise) : nullptr;
-    if (worker != nullptr) {
-      worker->Queue();
-    } else {
-      owner->EndReport(report);
-      if (promise) promise.Reject(Napi::Error::New(owner->Env(), "out of memory").Value());
+    if (promise && owner->reports()->Add(promise, as_text)) {
+      BeginNext(owner);
+    } else if (promise) {
+      promise.Reject(owner->Rejection(UV_ENOMEM));
     }
     return promise.Value();
   }
@@ -47,21 +46,51 @@ protected:
       promise_.Resolve(value);
     else
       promise_.Reject(Failure());
+    BeginNext(owner_);
   }
 
   void Failed(const Napi::Error &error) override {
     End();
     promise_.Reject(error.Value());
+    BeginNext(owner_);
   }
 
 private:
-  Reporting(Manager *owner, pm_report_t *report, bool as_text, Promise promise)
+  Reporting(Manager *owner, pm_report_t *report, const AskedReport &asked)
       : Awaited(owner->Env(), owner->awaited()), owner_(owner), object_(Napi::Persistent(owner->Value())),
-        report_(report), as_text_(as_text), promise_(promise) {
+        report_(report), as_text_(asked.as_text), promise_(asked.promise) {
+  }
+
+  /* One that cannot be begun does not stop those behind it. */
+  static void BeginNext(Manager *owner) {
+    ReportQueue *queue = owner->reports();
+    while (!queue->busy) {
+      AskedReport *asked = queue->Take();
+      if (asked == nullptr) return;
+      queue->busy = Begin(owner, asked);
+      delete asked;
+    }
+  }
+
+  /* Whether it is under way; if not, it is settled. */
+  static bool Begin(Manager *owner, const AskedReport *asked) {
+    pm_report_t *report = nullptr;
+    int r = owner->BeginReport(&report);
+    Reporting *worker = r == 0 ? new (std::nothrow) Reporting(owner, report, *asked) : nullptr;
+    if (worker != nullptr) {
+      worker->Queue();
+    } else if (r == UV_ECANCELED) {
+      asked->promise.Resolve(owner->Env().Undefined());
+    } else {
+      if (r == 0) owner->EndReport(report);
+      asked->promise.Reject(owner->Rejection(r == 0 ? UV_ENOMEM : r));
+    }
+    return worker != nullptr;
   }
 
   void End() {
     owner_->EndReport(report_);
+    owner_->reports()->busy = false;
     report_ = nullptr;
   }
 

@@ -55,6 +55,13 @@ test('only lib/batches.js takes output apart, and at "\\n" alone', () => {
   expect(findings(javascript, /\\r/g)).toEqual([])
 })
 
+// Who asks for a report while another is under way waits in the addon.
+test('lib/reports.js only makes objects', () => {
+  const reports = javascript.filter(([name]) => name === 'lib/reports.js')
+  expect(reports).toHaveLength(1)
+  expect(findings(reports, /\bclass\b|\bawait\b|\bPromise\b|\blet\b|\bthis\b/g)).toEqual([])
+})
+
 describe('csrc/core and csrc/platform', () => {
   test.each([
     ['Node-API', /napi|node_api|Napi/g], ['V8', /\bv8\b/gi], ['C++', /\bclass \w|\bnamespace\b|std::|\bnew \w+\(/g],

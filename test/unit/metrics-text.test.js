@@ -247,6 +247,17 @@ describe('metricsText', () => {
     expect(await manager.metricsText()).toBe('')
   })
 
+  test('those that wait for their turn when the manager is closed are answered, in that order', async () => {
+    const manager = makeManager()
+    const order = []
+    const late = Array.from({ length: 4 }, (_, i) => manager.metricsText().finally(() => order.push(i)))
+    await manager.cleanup()
+    const [first, ...others] = await Promise.all(late)
+    expect(parse(first).size).toBeGreaterThan(2)
+    expect(others).toEqual(['', '', ''])
+    expect(order).toEqual([0, 1, 2, 3])
+  })
+
   /* JavaScript goes on for a while, but no promise can be made any more. */
   test.each([
     ['it', 'manager.metricsText()'],
