@@ -61,7 +61,8 @@ static void look_at_keeper(pm__child_t *child) {
   siginfo_t info = {0};
   if (child->keeper_ended) return;
   int r = waitid(P_PID, (id_t)child->keeper, &info, WEXITED | WNOHANG | WNOWAIT);
-  child->keeper_ended = r == 0 ? info.si_pid == child->keeper : errno == ECHILD;
+  child->reaped_by_else = r != 0 && errno == ECHILD;
+  child->keeper_ended = r == 0 ? info.si_pid == child->keeper : child->reaped_by_else;
   if (!child->keeper_ended) return;
   bool clean = r == 0 && info.si_code == CLD_EXITED;
   if (!clean && child->reported && !child->left) clean = r != 0 || !child->inner_keeper;
@@ -154,10 +155,18 @@ static int order(pm__child_t *child, pm__keeper_order_kind_t kind, int signum, b
   return errno == EAGAIN ? UV_EAGAIN : UV_ESRCH;
 }
 
+/* Its number is given to a process again once nobody is left in the session, not before
+ * (a struct pid of the kernel is as well that of sessions). Then whatever session has it is another. */
+static bool has_session(const pm__child_t *child) {
+  pm__proc_stat_t stat;
+  return !child->reaped_by_else || pm__tree_stat(child->keeper, &stat) != 0;
+}
+
 /* Without its keeper what stayed in its session can still be found. Returns how
  * many that were. */
 static int kill_session(pm__child_t *child) {
   uint64_t begin = uv_hrtime();
+  if (!has_session(child)) return 0;
   int count = pm__session_kill(child->keeper, child->pid);
   uint64_t end = uv_hrtime();
   child->looks++;
@@ -270,7 +279,7 @@ static bool is_hidden(int pid, const pm__proc_stat_t *stat) {
 static int list_living(pm__child_t *child, int *pids, int max, int most_listed) {
   int found[MOST_LISTED];
   if (child->reaped) return 0;
-  if (has_no_keeper(child)) return pm__session_members(child->keeper, pids, max);
+  if (has_no_keeper(child)) return has_session(child) ? pm__session_members(child->keeper, pids, max) : 0;
   int count = 0;
   int listed = pm__tree_list(child->keeper, found, most_listed);
   for (int i = 0; i < listed; i++) {

@@ -98,6 +98,7 @@ struct pm__child {
   bool reported;       /* the keeper has told how the command ended */
   bool left;           /* and that something is left, which it has not told to have ended since */
   bool keeper_ended;   /* it is a zombie, or has been reaped */
+  bool reaped_by_else; /* the latter: no zombie keeps its number, which is that of the session */
   bool unwatched;      /* memory was too short to watch it */
   unsigned looks;      /* for what a lost keeper has left */
   uint64_t look_after; /* uv_hrtime: no further look before, but for orders */

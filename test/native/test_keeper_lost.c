@@ -11,6 +11,7 @@
 #include "core/internal.h"
 #include "core/table.h"
 #include "keeper_fixture.h"
+#include "platform/spawn_backend.h"
 #include "platform/spawn_linux_child.h"
 #include "platform/tree.h"
 #include "pm_fixture.h"
@@ -532,6 +533,70 @@ static int open_group(void **state) {
   return 0;
 }
 
+/* ---- whose number is another's ------------------------------------------------------------ */
+
+typedef struct stranger {
+  int pid, end;
+  pid_t parent;
+} stranger_t;
+
+static void lead_session(int told, int life) {
+  char byte;
+  int pid = setsid();
+  if (pid < 0 || write(told, &pid, sizeof(pid)) != sizeof(pid)) _exit(1);
+  _exit(read(life, &byte, 1) != 0);
+}
+
+/* A process that is no child of this one, and leads a session. */
+static stranger_t start_stranger(void) {
+  int life[2], told[2];
+  stranger_t s;
+  assert_int_equal(pipe(life) | pipe(told), 0);
+  s.parent = fork();
+  assert_true(s.parent >= 0);
+  if (s.parent == 0) {
+    close(life[1]);
+    pid_t pid = fork();
+    if (pid == 0) lead_session(told[1], life[0]);
+    _exit(pid > 0 ? status_of(pid) : 1);
+  }
+  assert_int_equal(read(told[0], &s.pid, sizeof(s.pid)), sizeof(s.pid));
+  close(told[0]);
+  close(told[1]);
+  close(life[0]);
+  s.end = life[1];
+  return s;
+}
+
+static void end_stranger(const stranger_t *s) {
+  close(s->end);
+  assert_int_equal(status_of(s->parent), 0);
+}
+
+/* A keeper was killed with something left, and somebody else has reaped it (a host that ignores SIGCHLD); before
+ * that is heard of its number has become another's. */
+static void test_a_number_that_is_another_s(void **state) {
+  (void)state;
+  int pids[4];
+  const stranger_t stranger = start_stranger();
+  pm__child_t child = {.kind = &pm__child_kept,
+                       .keeper = stranger.pid,
+                       .socket = -1,
+                       .pidfd = -1,
+                       .ended = true,
+                       .reported = true,
+                       .left = true};
+  child.watch.fd = child.control.fd = -1;
+  pm__child_kill(&child);
+  assert_true(pm__child_gone(&child));
+  assert_true(child.lost && is_running(stranger.pid));
+  child.reaped = false;
+  assert_int_equal(pm__child_survivors(&child, pids, 4), 0);
+  pm__child_kill(&child);
+  assert_true(is_running(stranger.pid));
+  end_stranger(&stranger);
+}
+
 int main(int argc, char **argv) {
   static const body_t bodies[] = {
       {"running", be_lost_while_running},        {"slow-death", be_lost_with_a_slow_death},
@@ -550,7 +615,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_lost_with_rest_left),    cmocka_unit_test(test_lost_while_closing),
       cmocka_unit_test(test_closed_after_a_loss),    cmocka_unit_test(test_held),
       cmocka_unit_test(test_held_and_signalled),     cmocka_unit_test(test_start_killed),
-      cmocka_unit_test(test_broken_keeper),
+      cmocka_unit_test(test_broken_keeper),          cmocka_unit_test(test_a_number_that_is_another_s),
   };
   if (argc > 1) return run_body(argc, argv, bodies, sizeof(bodies) / sizeof(bodies[0]));
   return run_keeper_tests(tests, open_group);
