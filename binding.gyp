@@ -10,7 +10,7 @@
     {
       "target_name": "process_manager",
       # All that lies in these directories, so that no file has to be named here.
-      "sources": ["<!@(node -p \"['.', 'binding', 'core', 'platform'].flatMap(d => require('fs').readdirSync('csrc/' + d).filter(f => /\\.cc?$/.test(f)).map(f => 'csrc/' + d + '/' + f)).join(' ')\")"],
+      "sources": ["csrc/binding.cc", "<!@(node -p \"['binding', 'core', 'platform'].flatMap(d => require('fs').readdirSync('csrc/' + d, {recursive: true}).filter(f => /\\.cc?$/.test(f)).map(f => 'csrc/' + d + '/' + f)).join(' ')\")"],
       "include_dirs": ["csrc"],
       "dependencies": ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api", "mcp-process-keeper"],
       "defines": ["NAPI_VERSION=8", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],

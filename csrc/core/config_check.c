@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "alloc.h"
-#include "command.h"
-#include "env.h"
 #include "error.h"
+#include "launch/command.h"
+#include "launch/env.h"
+#include "streams/utf8_decode.h"
 #include "strs.h"
-#include "utf8_decode.h"
 
 enum {
   ID_BYTES = 256,

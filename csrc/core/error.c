@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "utf8_decode.h"
+#include "streams/utf8_decode.h"
 
 /* About so many of a user's bytes are worth reading in a message. */
 enum { QUOTED_BYTES = 60 };

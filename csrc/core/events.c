@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "alloc.h"
-#include "input.h"
-#include "log_file.h"
+#include "logs/log_file.h"
 #include "process.h"
+#include "streams/input.h"
 
 int pm__events_reserve(pm_manager_t *m, size_t n) {
   pm__events_t *q = &m->events;

@@ -18,12 +18,12 @@
 #include "../platform/spawn.h"
 #include "../platform/stream.h"
 #include "../pm.h"
-#include "command.h"
-#include "history.h"
-#include "log_ring.h"
-#include "messages.h"
-#include "meter.h"
-#include "tally.h"
+#include "launch/command.h"
+#include "logs/log_ring.h"
+#include "metrics/history.h"
+#include "metrics/meter.h"
+#include "metrics/tally.h"
+#include "streams/messages.h"
 
 typedef struct pm__process pm__process_t;
 typedef struct pm__run pm__run_t;

@@ -3,18 +3,18 @@
 
 #include "alloc.h"
 #include "events.h"
-#include "input.h"
 #include "internal.h"
-#include "keeper.h"
-#include "log_file.h"
-#include "memory_limit.h"
-#include "metering_thread.h"
-#include "monitor.h"
-#include "pacer.h"
-#include "private_dir.h"
+#include "launch/keeper.h"
+#include "launch/private_dir.h"
+#include "limits/memory_limit.h"
+#include "logs/log_file.h"
+#include "metrics/metering_thread.h"
+#include "metrics/monitor.h"
 #include "process.h"
 #include "run.h"
 #include "spawn_queue.h"
+#include "streams/input.h"
+#include "streams/pacer.h"
 
 /* How long closing waits for commands that do not die of SIGKILL, and between looks; and
  * how long the host's own end waits for all of those that it must see gone, in ms. */

@@ -3,9 +3,9 @@
 
 #include "alloc.h"
 #include "events.h"
-#include "log_file.h"
-#include "monitor.h"
-#include "private_dir.h"
+#include "launch/private_dir.h"
+#include "logs/log_file.h"
+#include "metrics/monitor.h"
 #include "process.h"
 #include "run.h"
 #include "spawn_queue.h"

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "events.h"
-#include "memory_limit.h"
+#include "limits/memory_limit.h"
 #include "process.h"
 
 static const double second = 1e9;

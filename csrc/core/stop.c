@@ -8,11 +8,11 @@
 #include <signal.h>
 
 #include "events.h"
-#include "input.h"
+#include "launch/signal_name.h"
 #include "options.h"
 #include "process.h"
 #include "run.h"
-#include "signal_name.h"
+#include "streams/input.h"
 
 /* How long SIGKILL may take before its target is called unkillable: it acts at
  * once except on a process in uninterruptible sleep, which may never end. */

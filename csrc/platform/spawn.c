@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "../core/alloc.h"
-#include "../core/keeper.h"
+#include "../core/launch/keeper.h"
 #include "spawn_backend.h"
 
 void pm__spawner_init(pm__spawner_t *s, pm__poller_t *poller, uv_loop_t *loop, pm_keeper_t *keeper, bool portable) {

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../core/keeper.h"
+#include "../core/launch/keeper.h"
 #include "../keeper/protocol.h"
 #include "clone_linux.h"
 #include "raw_syscall.h"

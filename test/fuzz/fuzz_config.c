@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/command.h"
-#include "core/env.h"
-#include "core/utf8_decode.h"
+#include "core/launch/command.h"
+#include "core/launch/env.h"
+#include "core/streams/utf8_decode.h"
 #include "support.h"
 
 #define CHECK(condition)                                                                                               \

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
+#include "core/streams/json.h"
 
 /* Deep enough for texts of this size, and not too deep for the stack. */
 enum { MOST_SIZE = 8192 };

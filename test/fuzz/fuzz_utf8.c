@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/utf8.h"
+#include "core/streams/utf8.h"
 #include "pm.h"
 
 /* Whether bytes are exactly one character: decoded by the plain rule, then

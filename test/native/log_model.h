@@ -6,8 +6,8 @@
 #ifndef PM_TEST_LOG_MODEL_H
 #define PM_TEST_LOG_MODEL_H
 
-#include "core/lines.h"
-#include "core/log_query.h"
+#include "core/logs/log_query.h"
+#include "core/streams/lines.h"
 
 typedef struct model_line {
   char *bytes; /* all of them, however long */

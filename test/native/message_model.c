@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
+#include "core/streams/json.h"
 
 static void push(heard_items_t *heard, heard_kind_t kind, const char *bytes, uint64_t len) {
   heard_item_t *items = realloc(heard->items, (heard->count + 1) * sizeof *items);

@@ -5,7 +5,7 @@
 #ifndef PM_TEST_MESSAGE_MODEL_H
 #define PM_TEST_MESSAGE_MODEL_H
 
-#include "core/messages.h"
+#include "core/streams/messages.h"
 
 typedef enum { HEARD_MESSAGE, HEARD_STRAY, HEARD_LOST } heard_kind_t;
 

@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#include "core/command.h"
+#include "core/launch/command.h"
 #include "literals.h"
 
 static const pm__command_t zero;

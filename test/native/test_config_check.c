@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/command.h"
 #include "core/config_check.h"
 #include "core/error.h"
+#include "core/launch/command.h"
 #include "literals.h"
 
 /* A config that passes; tests break one thing of it. */

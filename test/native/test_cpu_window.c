@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "../../csrc/core/cpu_window.h"
+#include "../../csrc/core/metrics/cpu_window.h"
 
 #define MS     UINT64_C(1000000)
 #define SECOND (1000 * MS)

@@ -1,6 +1,6 @@
 #include "support.h"
 
-#include "core/env.h"
+#include "core/launch/env.h"
 #include "literals.h"
 
 static bool inherits(pm_inherit_t policy, pm_str_t name, pm_str_t value) {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/env_block.h"
+#include "core/launch/env_block.h"
 #include "literals.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "core/error.h"
-#include "core/utf8_decode.h"
+#include "core/streams/utf8_decode.h"
 #include "literals.h"
 
 static void test_set_fills_every_field(void **state) {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "core/internal.h"
-#include "core/output.h"
+#include "core/streams/output.h"
 #include "core/table.h"
 #include "pm_fixture.h"
 

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "core/history.h"
+#include "core/metrics/history.h"
 #include "support.h"
 
 static const uint64_t ms = UINT64_C(1000000);

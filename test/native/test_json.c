@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
+#include "core/streams/json.h"
 #include "literals.h"
 #include "support.h"
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "core/internal.h"
-#include "core/keeper.h"
+#include "core/launch/keeper.h"
 #include "core/table.h"
 #include "keeper_fixture.h"
 #include "platform/spawn_linux_child.h"

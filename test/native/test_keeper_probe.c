@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/keeper.h"
+#include "core/launch/keeper.h"
 #include "keeper_fixture.h"
 #include "pm_fixture.h"
 #include "spawn_fixture.h"

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "core/alloc.h"
-#include "core/ledger.h"
+#include "core/metrics/ledger.h"
 #include "support.h"
 
 enum { MOST_EVER = 6000 };

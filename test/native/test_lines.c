@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/lines.h"
+#include "core/streams/lines.h"
 #include "log_model.h"
 #include "support.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/log_query.h"
+#include "core/logs/log_query.h"
 #include "literals.h"
 #include "log_model.h"
 #include "support.h"

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "core/log_ring.h"
+#include "core/logs/log_ring.h"
 #include "log_model.h"
 #include "support.h"
 

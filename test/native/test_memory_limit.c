@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 
 #include "core/internal.h"
+#include "core/limits/shares.h"
 #include "core/process.h"
-#include "core/shares.h"
 #include "pm_fixture.h"
 
 #define MB(n) ((n)*1048576.0)

@@ -1,7 +1,7 @@
 /* What a tree of processes uses, and what came between two looks, against what the kernel says of each of them. */
 #include <math.h>
 
-#include "../../csrc/core/meter_reading.h"
+#include "../../csrc/core/metrics/meter_reading.h"
 #include "keeper_fixture.h"
 #include "worker.h"
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "core/internal.h"
-#include "core/metering_thread.h"
-#include "core/monitor.h"
+#include "core/metrics/metering_thread.h"
+#include "core/metrics/monitor.h"
 #include "core/process.h"
 #include "pm_fixture.h"
 

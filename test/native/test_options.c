@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/signal_name.h"
+#include "core/launch/signal_name.h"
 #include "literals.h"
 #include "support.h"
 

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "../../csrc/core/cpu_window.h"
+#include "../../csrc/core/metrics/cpu_window.h"
 #include "../../csrc/platform/metrics.h"
 #include "../../csrc/pm.h"
 #include "worker.h"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/alloc.h"
-#include "core/shares.h"
+#include "core/limits/shares.h"
 #include "platform/share.h"
 #include "support.h"
 

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "core/utf8.h"
+#include "core/streams/utf8.h"
 #include "pm.h"
 #include "support.h"
 
