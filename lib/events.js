@@ -1,6 +1,6 @@
 'use strict'
 
-const MetricsEvent = require('./metrics-event')
+const { makeMetricsEvent } = require('./metrics-event')
 
 /* Nothing is passed when nobody knows. */
 function readUsage([userCPUTime, systemCPUTime, maxRSS]) {
@@ -42,7 +42,7 @@ module.exports = {
     survivors: [...survivors],
   }),
   /* Of which a manager, the addon's, makes what is looked at. */
-  metrics: (none, snapshot, time, manager) => new MetricsEvent(time, manager, snapshot),
+  metrics: (none, snapshot, time, manager) => makeMetricsEvent(time, manager, snapshot),
   drain: (processId) => ({ processId }),
   limit: (processId, limit, value, seen, action) =>
     processId === undefined ? { limit, value, seen, action } : { processId, limit, value, seen, action },

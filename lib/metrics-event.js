@@ -3,57 +3,52 @@
 const { inspect } = require('node:util')
 const { readEntries, readEntry } = require('./figures')
 
+const hidden = (value) => ({ configurable: true, writable: true, value })
+
 /**
  * What 'metrics' tells of. The engine has put the figures of all aside; objects are made
- * of them when somebody asks, so that to listen costs next to nothing.
+ * of them when somebody asks, so that to listen costs next to nothing. For who spreads,
+ * compares, clones, freezes or prints it the payload is as plain as the others.
+ *
+ * @param {number} time ms since the epoch
+ * @param {object} manager the addon's
+ * @param {object} snapshot the addon's, too
  */
-class MetricsEvent {
-  #manager
-  #snapshot
+function makeMetricsEvent(time, manager, snapshot) {
+  let isMade = false
+  let made
 
-  /* Each event's own, as properties of other payloads are, for those who spread, compare or clone it. */
-  static #processes = {
-    enumerable: true,
-    configurable: true,
-    get() {
-      const [ids, numbers] = this.#manager.snapshotAll(this.#snapshot)
-      return this.#put(readEntries(ids, new Float64Array(numbers)))
+  const event = {
+    time,
+    get processes() {
+      return isMade ? made : put(readAll())
     },
-    set(value) {
-      this.#put(value)
+    set processes(value) {
+      put(value)
     },
   }
 
-  /**
-   * @param {number} time ms since the epoch
-   * @param {object} manager the addon's
-   * @param {object} snapshot the addon's, too
-   */
-  constructor(time, manager, snapshot) {
-    this.time = time
-    this.#manager = manager
-    this.#snapshot = snapshot
-    Object.defineProperty(this, 'processes', MetricsEvent.#processes)
+  return Object.defineProperties(event, { get: hidden(get), [inspect.custom]: hidden(() => ({ ...event })) })
+
+  /* One process's entry of `processes`, without the others; undefined for one that did not run. */
+  function get(id) {
+    if (typeof id !== 'string') return undefined
+    if (isMade) return made?.[id]
+    return manager.snapshotOf(snapshot, id) ? readEntry(manager.numbers) : undefined
   }
 
-  /**
-   * One process's entry of `processes`, without the others.
-   *
-   * @returns {object | undefined} undefined for one that did not run
-   */
-  get(id) {
-    if (typeof id !== 'string' || !this.#manager.snapshotOf(this.#snapshot, id)) return undefined
-    return readEntry(this.#manager.numbers)
+  function readAll() {
+    const [ids, numbers] = manager.snapshotAll(snapshot)
+    return readEntries(ids, new Float64Array(numbers))
   }
 
-  [inspect.custom]() {
-    return { ...this }
-  }
-
-  #put(value) {
-    Object.defineProperty(this, 'processes', { enumerable: true, configurable: true, writable: true, value })
+  /* What it was made of is not needed any more. */
+  function put(value) {
+    isMade = true
+    made = value
+    manager = snapshot = undefined
     return value
   }
 }
 
-module.exports = MetricsEvent
+module.exports = { makeMetricsEvent }

@@ -36,6 +36,7 @@ Manager::Manager(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Manager>(inf
 
 /* Collected, so nothing is alive or awaited. */
 Manager::~Manager() {
+  std::free(lives_);
   if (closing_ != nullptr) closing_->owner = nullptr;
   if (m_ != nullptr) BeginClose();
 }

@@ -176,21 +176,23 @@ Napi::Value Manager::Status(const Napi::CallbackInfo &info) {
   return Result(out.ok() ? error : nullptr);
 }
 
-/* Their place, which is made if it is not there. */
-size_t Manager::WordsOf(Writer &out, const pm_status_t *s) {
-  size_t i = 0;
-  for (; i < known_words_.size(); i++) {
+/* Their place, which is made if it is not there; the last one time and again when there are more than are kept. */
+uint32_t Manager::WordsOf(Writer &out, const pm_status_t *s) {
+  for (uint32_t i = 0; i < word_count_; i++) {
     const StatusWords &known = known_words_[i];
     if (known.status == s->status && known.state == s->state && known.containment == s->containment &&
         known.exit_signal == s->exit_signal)
       return i;
   }
+  uint32_t place = word_count_ < MOST_WORDS ? word_count_ : MOST_WORDS - 1;
   Collected words = {out, out.Array(), 0};
   for (const char *word : {s->status, s->state, s->containment, s->exit_signal})
     words.Add(out.Word(word));
-  out.Element(words_.Value(), static_cast<uint32_t>(i), words.array);
-  if (out.ok()) known_words_.push_back({s->status, s->state, s->containment, s->exit_signal});
-  return i;
+  out.Element(words_.Value(), place, words.array);
+  if (!out.ok()) return place;
+  known_words_[place] = {s->status, s->state, s->containment, s->exit_signal};
+  word_count_ = place + 1;
+  return place;
 }
 
 /* (): rows. */

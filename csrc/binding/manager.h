@@ -9,7 +9,6 @@
 #include <uv.h>
 
 #include <string>
-#include <vector>
 
 #include "../pm.h"
 #include "awaited.h"
@@ -23,6 +22,9 @@ enum { KIND_OUTPUT = PM_EVENT_WARNING + 1, KIND_LINES, KIND_MESSAGES, KIND_STRAY
 
 /* Length of a row that describes a process; room for the numbers that a call leaves behind. */
 enum { ROW_LENGTH = 12, NUMBERS_LENGTH = 24 };
+
+/* Combinations of words that are kept. */
+enum { MOST_WORDS = 64 };
 
 /* Words that statuses have in common, as they stand in pm_status_t. */
 struct StatusWords {
@@ -123,8 +125,9 @@ private:
   using PutFunction = int (*)(pm_manager_t *m, pm_str_t id, pm_str_t data, bool *ready, pm_error_t *error);
   Napi::Value Put(const Napi::CallbackInfo &info, PutFunction put);
 
-  size_t WordsOf(Writer &out, const pm_status_t *status);
+  uint32_t WordsOf(Writer &out, const pm_status_t *status);
   static napi_value Row(Writer &out, const pm_status_t *status);
+  bool HasRoomForLives(size_t count);
   napi_value Names(Writer &out, const pm_snapshot_t *snapshot);
   static napi_value Survivors(Writer &out, const pm_stop_report_t *stop);
   napi_value MakeError(Writer &out, const pm_error_t *error);
@@ -150,10 +153,12 @@ private:
   Napi::FunctionReference make_error_;
   double *numbers_ = nullptr;   /* what a call leaves behind; the object's array "numbers" */
   Napi::ObjectReference words_; /* weak: arrays of those in known_words_; the object's array "words" */
-  std::vector<StatusWords> known_words_;
+  StatusWords known_words_[MOST_WORDS];
+  uint32_t word_count_ = 0;
   uint32_t *ends_ = nullptr;    /* of the lines of a batch; the object's array "ends" */
   Napi::ObjectReference names_; /* ids of snapshots, kept for the next: making strings costs more than all the rest */
-  std::vector<uint64_t> lives_; /* whose they are */
+  uint64_t *lives_ = nullptr;   /* whose they are */
+  size_t lives_room_ = 0;
   napi_async_context context_ = nullptr;
   const char *backend_ = "";
   unsigned holds_ = 0;

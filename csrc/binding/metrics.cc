@@ -64,12 +64,21 @@ Napi::Value Manager::History(const Napi::CallbackInfo &info) {
   return samples.failed() ? Throw(&memory_error) : Result(values.array);
 }
 
-/* In the order of the snapshot, which seldom changes from one to the next. NULL: JavaScript may not run. */
+bool Manager::HasRoomForLives(size_t count) {
+  if (count <= lives_room_) return true;
+  uint64_t *lives = static_cast<uint64_t *>(std::realloc(lives_, count * sizeof(*lives)));
+  if (lives == nullptr) return false;
+  std::memset(lives + lives_room_, 0, (count - lives_room_) * sizeof(*lives));
+  lives_ = lives;
+  lives_room_ = count;
+  return true;
+}
+
+/* In the order of the snapshot, which seldom changes from one to the next. */
 napi_value Manager::Names(Writer &out, const pm_snapshot_t *snapshot) {
   const size_t count = pm_snapshot_count(snapshot);
   if (names_.IsEmpty()) names_ = Napi::Persistent(Napi::Object(Env(), out.Array()));
   napi_value names = names_.Value();
-  lives_.resize(lives_.size() > count ? lives_.size() : count);
   for (size_t i = 0; i < count && out.ok(); i++) {
     const pm_snapshot_entry_t entry = pm_snapshot_at(snapshot, i);
     if (lives_[i] == entry.life) continue;
@@ -84,6 +93,7 @@ Napi::Value Manager::SnapshotAll(const Napi::CallbackInfo &info) {
   const pm_snapshot_t *snapshot = Snapshot::Of(info.Env(), info[0]);
   Writer out(info.Env());
   if (snapshot == nullptr) return Throw(&argument_error);
+  if (!HasRoomForLives(pm_snapshot_count(snapshot))) return Throw(&memory_error);
   Collected values = {out, out.Array(), 0};
   values.Add(Names(out, snapshot));
   values.Add(Snapshot::Numbers(out, snapshot));

@@ -54,6 +54,9 @@ const steps = {
     manager.on('error', now)`,
   'with a private directory': `const manager = new ProcessManager({ privateWorkingDir: true });
     ${start('say-ready')}; manager.on('stdout', now)`,
+  'while a thread makes rounds': `const manager = new ProcessManager({ monitorInterval: 3, metricsHistory: 5 });
+    for (let i = 0; i < 18; i++) ${start('say-ready')};
+    manager.on('metrics', event => { if (Object.keys(event.processes).length === 18) now() })`,
   'while a log file is written': `const manager = new ProcessManager();
     const logFile = { path: ${JSON.stringify(logFile)}, maxBytes: 65536, maxFiles: 1 };
     const id = manager.spawnProcess({ command: fixture('flood'), args: ['100000000', '80'], logFile });

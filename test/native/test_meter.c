@@ -564,10 +564,13 @@ static void test_a_glance_at_those_who_rest(void **state) {
   f->meter.listed_at = 0;
   assert_false(pm__meter_glance(&f->meter));
   f->meter.listed_at = listed_at;
-  /* Somebody was missed; somebody has run, or is gone; that changes nothing. */
+  /* Somebody was missed, or is still to be settled. */
   f->meter.lost_one = true;
   assert_false(pm__meter_glance(&f->meter));
   f->meter.lost_one = false;
+  f->meter.ahead.system = 1;
+  assert_false(pm__meter_glance(&f->meter));
+  f->meter.ahead.system = 0;
   assert_true(pm__meter_glance(&f->meter));
   worker_do(&other, 'b');
   assert_false(pm__meter_glance(&f->meter));
@@ -580,6 +583,36 @@ static void test_a_glance_at_those_who_rest(void **state) {
   assert_false(pm__meter_glance(&f->meter));
   assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
   assert_int_equal(f->meter.processes, 1);
+}
+
+static void await_sleep(int pid) {
+  pm__metrics_source_t source;
+  pm__usage_t usage = {.running = true};
+
+  assert_int_equal(pm__metrics_open(pid, &source), 0);
+  while (usage.running)
+    assert_int_equal(pm__metrics_read(source, &usage), 0);
+  pm__metrics_close(source);
+}
+
+/* After it was asked whether something has been started: who has run may have done so. */
+static void test_who_is_started_just_before_a_look(void **state) {
+  fixture_t *f = *state;
+  worker_t parent = worker_start();
+
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  mark(f, f->command.pid);
+  mark(f, parent.pid);
+  worker_do(&parent, 'f');
+  await_sleep(parent.pid);
+  assert_int_equal(pm__meter_look(&f->meter, 7, FOREVER), 0);
+  assert_int_equal(f->meter.processes, 2);
+  assert_true(pm__meter_is_at_rest(member(f, parent.pid)));
+  assert_false(pm__meter_glance(&f->meter));
+  assert_int_equal(pm__meter_look(&f->meter, 8, FOREVER), 0);
+  assert_int_equal(f->meter.processes, 3);
+  worker_end(&parent);
+  assert_true(waitpid(-1, NULL, __WALL) != f->command.pid); /* what it has started */
 }
 
 /* Asleep, it is given another one. */
@@ -703,6 +736,7 @@ int main(void) {
       METER_TEST(test_the_last_pid_tells_of_a_start),
       METER_TEST(test_usage_of_who_rests_is_not_read),
       METER_TEST(test_a_glance_at_those_who_rest),
+      METER_TEST(test_who_is_started_just_before_a_look),
       METER_TEST(test_parent_of_who_rests),
       METER_TEST(test_what_a_look_in_vain_has_read_is_not_lost),
       METER_TEST(test_no_descriptor),

@@ -66,6 +66,16 @@ static inline void worker_tie(int parent) {
   if (getppid() != parent) _exit(1);
 }
 
+/* A child that idles as long as its parent lives. */
+static inline void worker_start_child(void) {
+  int parent = getpid();
+
+  if (fork() != 0) return;
+  worker_tie(parent);
+  for (;;)
+    pause();
+}
+
 static inline void worker_main(int in, int out) {
   uint64_t answer;
   char job;
@@ -73,6 +83,7 @@ static inline void worker_main(int in, int out) {
   while (read(in, &job, 1) == 1) {
     if (job == 'b') worker_burn();
     if (job == 'm') worker_touch();
+    if (job == 'f') worker_start_child();
     if (job == 'n') prctl(PR_SET_NAME, WORKER_NAME);
     answer = worker_cpu_time();
     if (write(out, &answer, sizeof answer) != sizeof answer) break;
@@ -80,7 +91,7 @@ static inline void worker_main(int in, int out) {
   _exit(0);
 }
 
-/* Does 'b' burn, 'm' touch memory, 'n' take a name, or nothing for any other
+/* Does 'b' burn, 'm' touch memory, 'f' start a child, 'n' take a name, or nothing for any other
  * letter; gives the CPU time that the worker has used by then. */
 static inline uint64_t worker_do(const worker_t *w, char job) {
   uint64_t answer = 0;

@@ -56,6 +56,11 @@ describe('the metrics event', () => {
     const changed = await event()
     changed.processes.one.cpu = -1
     expect(changed.processes.one.cpu).toBe(-1)
+    const frozen = Object.freeze(await event())
+    expect(frozen.processes.one).toEqual(frozen.get('one'))
+    expect(JSON.stringify(frozen)).toEqual(text)
+    const seenThrough = new Proxy(await event(), {})
+    expect(seenThrough.get('one')).toEqual(Object.create(seenThrough).processes.one)
     for (const event of [changed, await once(manager, 'metrics')]) {
       event.processes = undefined
       expect(event.processes).toBeUndefined()
@@ -135,6 +140,26 @@ describe('the metrics event', () => {
     await closed
   })
 })
+
+test('rounds of many may be left at any moment, and come again', async () => {
+  const manager = makeManager({ monitorInterval: 5 })
+  const startMany = () => Promise.all(Array.from({ length: 18 }, () => startReady(manager, { command: fixture('say-ready') })))
+  for (let i = 0; i < 3; i++) {
+    await startMany()
+    for (let rounds = 0; rounds < 3; rounds++) {
+      await once(manager, 'metrics', ({ processes }) => Object.keys(processes).length === 18)
+    }
+    await manager.stopAll()
+  }
+  const ids = await startMany()
+  const last = await new Promise(resolve => {
+    manager.on('metrics', event => {
+      if (event.get(ids[17]) === undefined) return
+      manager.cleanup().then(() => resolve(event))
+    })
+  })
+  expect(Object.keys(last.processes).sort()).toEqual(ids.sort())
+}, 30000)
 
 test('a round of samples leaves the loop its turns between large trees', async () => {
   const manager = makeManager({ monitorInterval: 30 })

@@ -31,7 +31,7 @@ static void begin(pm__meter_t *m, bool listing) {
   pm__members_clear(&m->next);
   m->looking = true;
   m->all = m->lost_one;
-  m->losing = false;
+  m->losing = m->unasked = false;
   m->listing = listing;
   m->at = 0;
   m->rest = -1;
@@ -327,9 +327,15 @@ static bool read_memory(pm__meter_t *m) {
   return true;
 }
 
+/* A look is due in any case: to find who may have been started, or was missed, and to settle what those have used
+ * that have gone. */
+static bool is_look_due(const pm__meter_t *m) {
+  return !m->complete || m->looking || m->lost_one || m->unasked || total(m->ahead) > 0;
+}
+
 bool pm__meter_glance(pm__meter_t *m) {
   uint64_t now = pm__metrics_now();
-  if (!m->complete || m->looking || m->lost_one || m->members.count > MOST_AT_A_GLANCE) return false;
+  if (is_look_due(m) || m->members.count > MOST_AT_A_GLANCE) return false;
   if (now - m->listed_at >= list_lasts || !are_at_rest(m)) return false;
   if (now - m->memory_at >= memory_lasts) {
     if (!read_memory(m)) return false;

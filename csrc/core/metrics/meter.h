@@ -64,6 +64,7 @@ typedef struct pm__meter {
   bool reads_memory; /* also of those who have not run */
   bool all;          /* also for those that seem to be the same as last time */
   bool losing;       /* becomes lost_one */
+  bool unasked;      /* who has run was not asked for children, which may have been started since last_pid was read */
   int at;            /* who is next */
   int rest;          /* from here on: those that nobody has named as a child */
   uint64_t began;

@@ -139,6 +139,7 @@ int pm__meter_read_usage(pm__meter_t *m, pm__member_t *member, const pm__usage_t
     if (member->outside || !m->reads_memory) return 0;
     if (pm__meter_read_memory(member, &member->usage.memory) == 0) return 0;
   }
+  if (!rested && !member->outside && !m->listing) m->unasked = true;
   if (!member->outside) is_open(m, member, PM__KEPT_MEMORY, pm__metrics_open_memory);
   int r = read_usage(m, member);
   /* They may be short because of what is open beside it. */

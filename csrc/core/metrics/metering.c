@@ -179,7 +179,7 @@ bool pm__round_go_on(pm__metering_t *t, uint64_t until) {
   while (t->cursor) {
     if (!glance(t->cursor) && !look(t->cursor, t->last_pid, until)) return false;
     if (t->snapshot && t->cursor->seen.complete) put_into_snapshot(t, t->cursor);
-    t->in_round += (unsigned)t->cursor->meter.members.count;
+    t->in_round += t->cursor->meter.processes;
     t->cursor = t->cursor->metered_next;
     if (t->cursor && uv_hrtime() >= until) return false;
   }

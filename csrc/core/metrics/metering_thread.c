@@ -39,6 +39,7 @@ static void set_next(pm__metering_t *t, uint64_t now) {
 /* Whether it has come to its end. */
 static bool make_round(pm__metering_t *t, bool is_told) {
   t->running = true;
+  t->requested = false;
   pm__round_begin(t, is_told);
   while (t->running && !t->quit && !pm__round_go_on(t, uv_hrtime() + piece))
     let_loop_in(t);
@@ -73,9 +74,7 @@ static void run(void *arg) {
       make_round(t, false);
     } else {
       await_work(t, now);
-      continue;
     }
-    t->requested = false;
   }
   uv_mutex_unlock(&t->lock);
 }
@@ -158,6 +157,7 @@ void pm__metering_thread_rest(pm_manager_t *m) {
   m->metering.by_thread = false;
   pm__metering_t *t = pm__metering_lock(m);
   t->next = never;
+  t->in_round = 0;
   t->running = t->requested = t->pending = false;
   pm__metering_unlock(t);
 }

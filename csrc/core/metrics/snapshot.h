@@ -2,7 +2,8 @@
  * What a round of samples has seen, one process after the other: made by the thread that looks, then handed
  * over as it is, so that the loop does nothing for each.
  *
- * Who makes one is alone with it; references are counted in the loop's thread.
+ * Who makes one is alone with it until it is handed over; then it does not change, and references are counted in the
+ * loop's thread.
  */
 #ifndef PM_CORE_SNAPSHOT_H
 #define PM_CORE_SNAPSHOT_H
