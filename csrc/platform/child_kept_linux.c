@@ -158,8 +158,7 @@ static int order(pm__child_t *child, pm__keeper_order_kind_t kind, int signum, b
 /* Its number is given to a process again once nobody is left in the session, not before
  * (a struct pid of the kernel is as well that of sessions). Then whatever session has it is another. */
 static bool has_session(const pm__child_t *child) {
-  pm__proc_stat_t stat;
-  return !child->reaped_by_else || pm__tree_stat(child->keeper, &stat) != 0;
+  return !child->reaped_by_else || (kill(child->keeper, 0) != 0 && errno == ESRCH);
 }
 
 /* Without its keeper what stayed in its session can still be found. Returns how
@@ -242,9 +241,10 @@ static bool kept_reap(pm__child_t *child) {
   return true;
 }
 
+/* Whoever has its number, once somebody else has reaped it, is not ours to be waited for. */
 static void reap_keeper(pm__child_t *child) {
   if (child->reaped) return;
-  while (waitpid(child->keeper, NULL, WNOHANG | __WALL) < 0 && errno == EINTR) {
+  while (!child->reaped_by_else && waitpid(child->keeper, NULL, WNOHANG | __WALL) < 0 && errno == EINTR) {
   }
   child->reaped = true;
 }

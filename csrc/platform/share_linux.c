@@ -58,7 +58,10 @@ int pm__share_read(int pid, uint64_t start_time, uint64_t *out) {
   int r = check_start_time(process, start_time);
   if (r == 0) r = read_rollup(process, out);
   /* A kernel that has no such file, or a process that has ended meanwhile. */
-  if (r == UV_ENOENT) r = check_start_time(process, start_time) == 0 ? UV_ENOTSUP : UV_ESRCH;
+  if (r == UV_ENOENT) {
+    r = check_start_time(process, start_time);
+    if (r == 0) r = UV_ENOTSUP;
+  }
   close(process);
   return r;
 }

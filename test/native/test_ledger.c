@@ -223,6 +223,24 @@ static void test_who_comes_back_has_what_it_waits_for(void **state) {
   pm__ledger_free(&ledger);
 }
 
+/* Its child ends meanwhile, of which what was seen went to the next above. */
+static void test_who_comes_back_has_what_it_has_waited_for_meanwhile(void **state) {
+  (void)state;
+  pm__ledger_t ledger;
+  pm__ledger_init(&ledger);
+  SETTLE(&ledger, {10, 1, 0}, {20, 10, 0}, {30, 20, 50});
+  SETTLE(&ledger, {10, 1, 0});
+  SETTLE(&ledger, {10, 1, 0}, {20, 10, 50});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 50);
+  SETTLE(&ledger, {10, 1, 0}, {20, 10, 53});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 53);
+  SETTLE(&ledger, {10, 1, 53});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 53);
+  SETTLE(&ledger, {10, 1, 60});
+  assert_int_equal(ledger.sum[PM__LEDGER_WRITTEN], 60);
+  pm__ledger_free(&ledger);
+}
+
 static void test_without_memory_nobody_is_remembered(void **state) {
   (void)state;
   pm__ledger_t ledger;
@@ -245,6 +263,7 @@ int main(void) {
       cmocka_unit_test(test_over_generations),
       cmocka_unit_test(test_who_comes_back_counts_once),
       cmocka_unit_test(test_who_comes_back_has_what_it_waits_for),
+      cmocka_unit_test(test_who_comes_back_has_what_it_has_waited_for_meanwhile),
       cmocka_unit_test(test_without_memory_nobody_is_remembered),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,7 +294,8 @@ static void test_another_thread_looks(void **state) {
   /* A status looks for itself. */
   h->m->first->run->seen.at = 1;
   assert_int_equal(host_status(h, "a").processes, 43);
-  assert_true(h->m->first->run->seen.at > 1);
+  while (h->m->first->run->seen.at == 1)
+    uv_run(&h->loop, UV_RUN_NOWAIT);
 }
 
 static void test_the_loop_hears_of_its_rounds_if_it_wants_to(void **state) {

@@ -186,9 +186,11 @@ static void note_part(pm__run_t *run, const pm__shares_t *shares, uint64_t now) 
 static void note_share(pm__run_t *run, const pm__shares_t *shares) {
   pm__memory_watch_t *w = &run->memory;
   uint64_t now = uv_hrtime(), rest = PARTS * shares->took;
+  /* Time and again: then it is this system that tells nothing. */
+  bool was_none = w->share_at != 0 && w->share == 0 && w->share_resident == 0;
   w->share_at = now;
   if (!w->on) return;
-  if (shares->is_known && shares->found == 0) {
+  if (shares->is_known && shares->found == 0 && !was_none) {
     note_end(run, now);
     return;
   }
@@ -326,10 +328,18 @@ static bool is_one_being_ended(const pm_manager_t *m) {
   return false;
 }
 
+/* Its end has not been heard of yet: then there will be less soon. */
+static bool has_one_just_ended(const pm_manager_t *m) {
+  for (const pm__run_t *run = m->memory.first; run; run = run->memory.next)
+    if (!run->child.ended && pm__child_has_news(&run->child)) return true;
+  return false;
+}
+
 static void act_on_total(pm_manager_t *m) {
   pm__memory_t *t = &m->memory;
   if (t->total < max_total(m) * much && is_one_being_ended(m)) return;
   pm__run_t *victim = find_victim(m);
+  if (!victim && has_one_just_ended(m)) return;
   if ((!victim && t->over) || pm__events_reserve(m, PM__EVENTS_PER_CALL) != 0) return;
   t->over = true;
   if (victim)

@@ -31,7 +31,7 @@ static pm__history_entry_t *entry_at(const pm__history_t *h, size_t i) {
   return &h->blocks[place / h->block][place % h->block];
 }
 
-/* The list of blocks is a hundredth of what is in them, and less. */
+/* The list of many blocks is a hundredth of what is in them, and less. */
 static bool make_room(pm__history_t *h) {
   size_t room = h->block_room ? h->block_room * 2 : FIRST_ROOM;
   if (h->block_count < h->block_room) return true;

@@ -70,17 +70,29 @@ static int64_t estate_of(const pm__ledger_entry_t *entry, int counter) {
   return entry->credit[counter] + (seen > 0 ? seen : 0);
 }
 
-/* From who is there again, as far as it has not been used. */
+/* What was handed up for one that was missing, from who got it then to another (as far as it has not been used);
+ * NULL: to nobody. */
+static void move_estate(pm__ledger_t *ledger, const pm__ledger_entry_t *of, const pm__ledger_entry_t *to) {
+  const pm__ledger_entry_t *found = find_heir(ledger, of, was_there);
+  if (!found) return;
+  pm__ledger_entry_t *from = &ledger->at[found - ledger->at];
+  for (int c = 0; c < INHERITED; c++) {
+    int64_t estate = estate_of(of, inherited[c]), left = from->credit[inherited[c]];
+    int64_t moved = left < estate ? left : estate;
+    from->credit[inherited[c]] -= moved;
+    if (to) ledger->at[to - ledger->at].credit[inherited[c]] += moved;
+  }
+}
+
+/* Who is there again had not ended: it counts for itself. Who has is waited for by the nearest that is there, which
+ * may have been missing as well. */
 static void take_back(pm__ledger_t *ledger) {
+  for (size_t i = 0; i < ledger->count; i++)
+    if (ledger->at[i].missed && is_there(&ledger->at[i])) move_estate(ledger, &ledger->at[i], NULL);
   for (size_t i = 0; i < ledger->count; i++) {
-    const pm__ledger_entry_t *back = &ledger->at[i];
-    const pm__ledger_entry_t *found = back->missed && is_there(back) ? find_heir(ledger, back, was_there) : NULL;
-    if (!found) continue;
-    pm__ledger_entry_t *heir = &ledger->at[found - ledger->at];
-    for (int c = 0; c < INHERITED; c++) {
-      int64_t estate = estate_of(back, inherited[c]), left = heir->credit[inherited[c]];
-      heir->credit[inherited[c]] = left > estate ? left - estate : 0;
-    }
+    const pm__ledger_entry_t *gone = &ledger->at[i];
+    const pm__ledger_entry_t *heir = gone->missed && !is_there(gone) ? find_heir(ledger, gone, is_there) : NULL;
+    if (heir && heir->missed) move_estate(ledger, gone, heir);
   }
 }
 

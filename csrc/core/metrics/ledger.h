@@ -9,7 +9,8 @@
  * counts it. Is it never waited for, the sum is too small by as much, but never too large.
  *
  * Who is missing in one look need not have ended: of a large tree not all are looked at. So
- * it is remembered for one more.
+ * it is remembered for one more. Missing twice in a row it counts anew when it is back; and of a chain
+ * of which two are missing one after the other the sum may be too small.
  */
 #ifndef PM_CORE_LEDGER_H
 #define PM_CORE_LEDGER_H
