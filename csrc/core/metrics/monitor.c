@@ -32,7 +32,7 @@ static double interval_of(const pm_manager_t *m) {
   return interval > 0 ? interval : INFINITY;
 }
 
-/* Not for rounds of the timer: then there are none. */
+/* There is no round for the loop's timer: they are the thread's, or nobody wants any. */
 static bool is_off(const pm_manager_t *m) {
   return m->metering.by_thread || !isfinite(interval_of(m)) || m->live == 0;
 }
