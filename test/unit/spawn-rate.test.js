@@ -5,8 +5,9 @@
 const { makeManager, record, once, thrownBy, startReady, portable } = require('../support/manager')
 const { fixture, until } = require('../support/children')
 
-const SERVERS = 50
-const RATE = 20
+/* A rate that also a machine which has other things to do can start them at. */
+const SERVERS = 30
+const RATE = 4
 const alive = { command: fixture('say-ready') }
 
 /* As servers are: to start it takes a processor for a while. */
@@ -45,7 +46,7 @@ function mostWithin (times, ms) {
 /* A fork of a large host takes longer than the distance between two starts: nobody has to wait. */
 const testClone = portable ? test.skip : test
 
-testClone('50 servers that crash together come back one after the other', async () => {
+testClone('30 servers that crash together come back one after the other', async () => {
   const limited = await storm(RATE)
   expect(limited.queued.length).toBeGreaterThan(SERVERS / 2)
   // A start that was held up may be followed by one that was not.
