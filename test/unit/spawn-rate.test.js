@@ -50,10 +50,10 @@ testClone('30 servers that crash together come back one after the other', async 
   const limited = await storm(RATE)
   expect(limited.queued.length).toBeGreaterThan(SERVERS / 2)
   // A start that was held up may be followed by one that was not.
-  expect(mostWithin(limited.times, 1000)).toBeLessThanOrEqual(RATE + RATE / 4 + 3)
+  expect(mostWithin(limited.times, 3000)).toBeLessThanOrEqual(3 * RATE + RATE / 4 + 3)
   const free = await storm(Infinity)
   expect(free.queued).toEqual([])
-  expect(mostWithin(free.times, 1000)).toBeGreaterThan(mostWithin(limited.times, 1000))
+  expect(mostWithin(free.times, 3000)).toBeGreaterThan(mostWithin(limited.times, 3000))
 }, 200000)
 
 test('the queue is to be seen: an event, a state, a position', async () => {
